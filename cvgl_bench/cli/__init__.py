@@ -1,0 +1,68 @@
+"""The command line: the only place that prints, exits, or turns an error into a message."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+import cvgl_bench
+from cvgl_bench.errors import CvglError, suggest
+
+COMMANDS = {
+    "run": "Train a method on a data set, evaluate it, record the result.",
+    "evaluate": "Evaluate a checkpoint, or a method that needs no training.",
+    "score": "Score embeddings made elsewhere.",
+    "compare": "Compare runs on the same queries, with intervals.",
+    "list": "List methods, data sets, metrics or plugins.",
+    "options": "Show every option of a method, with its default.",
+    "dataset": "Look at, check, fetch, build or plan a data set.",
+    "leaderboard": "Build or check the leaderboard tables.",
+    "bev": "Project a panorama to a bird's-eye view.",
+    "plugin": "Start a plugin of your own.",
+    "cache": "List or clear stored embeddings.",
+}
+"""Command to one-line help: `cvgl-bench --help` needs no module but this one, hence no torch."""
+
+
+class LazyGroup(click.Group):
+    """A group whose command `name` is `command` in the module `cvgl_bench.cli.<name>_command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"cvgl_bench.cli.{cmd_name}_command").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS:
+            ctx.fail(f"There is no command '{args[0]}'.{suggest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(cvgl_bench.__version__, prog_name="cvgl-bench")
+def cli() -> None:
+    """Make cross-view geo-localization methods comparable.
+
+    Start here, with nothing but a laptop:
+
+        cvgl-bench run --method sample4geo --dataset mini-dress --split cross
+    """
+
+
+def main() -> None:
+    """Run the command line; an expected error becomes one message and its exit code."""
+    try:
+        cli(prog_name="cvgl-bench")
+    except CvglError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,71 @@
+"""The hooks of cvgl-bench: this file is their reference.
+
+A plugin is a module with functions decorated by `cvgl_bench.hookimpl`, named in an entry point of
+the group `cvgl_bench`. Offers take nothing and return a list; events take what happened and return
+nothing. The built-in methods, data sets and metrics come in through these hooks too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cvgl_bench.method import Method
+    from cvgl_bench.metrics import Metric
+    from cvgl_bench.results import Result
+    from cvgl_bench.splits import Dataset
+    from cvgl_bench.training import Run
+
+PROJECT = "cvgl_bench"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def cvgl_methods() -> list[type[Method]]:
+    """Offer methods; called once, when a method is first listed or looked up.
+
+    :return: classes derived from `Method` or `TrainableMethod`, each with a name of its own.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def cvgl_datasets() -> list[Dataset | Path]:
+    """Offer data sets; called once, when a data set is first listed or looked up.
+
+    :return: cards, as `Dataset` objects or as paths of YAML files.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def cvgl_metrics() -> list[Metric]:
+    """Offer metrics; called once, before the first outcome is scored.
+
+    :return: metrics with ids of their own; each gives one value per query, the harness does the rest.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def cvgl_epoch_finished(run: Run, epoch: int, losses: dict[str, float]) -> None:
+    """Called after an epoch's last step, before any validation.
+
+    :param run: the run in progress.
+    :param epoch: number of the epoch that ended, from 1.
+    :param losses: mean of every loss term over the epoch, and of their sum as 'total'.
+    """
+
+
+@hookspec
+def cvgl_run_finished(run: Run, result: Result) -> None:
+    """Called after the result is on disk, so that a failing listener cannot lose it.
+
+    :param run: the run that ended; `run.folder` holds everything it wrote.
+    :param result: the record that was written.
+    """

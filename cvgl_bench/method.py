@@ -1,0 +1,100 @@
+"""The contract of a method: three functions to be ranked, two more to be trained.
+
+A method stores its options and does nothing else in its constructor. The harness owns the loop, the
+device, mixed precision, the batches and the ranking; a method never sees a device string.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+View = Literal["query", "reference"]
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """For a method with nothing to set."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One training example: a query and the reference that holds it.
+
+    query, reference: uint8 (H, W, 3) RGB arrays as stored on disk.
+    position_px: (x, y) of the query in the reference, in the pixels of `reference`.
+    """
+
+    query: NDArray[np.uint8]
+    reference: NDArray[np.uint8]
+    position_px: tuple[float, float]
+
+
+class Method(ABC):
+    """Embeds queries and references so that those of one place score highest by dot product."""
+
+    name: ClassVar[str]
+    """What `--method` takes."""
+    title: ClassVar[str]
+    """What tables print, with the publication: 'Sample4Geo (ICCV 2023)'."""
+    Options: ClassVar[type] = NoOptions
+    """A frozen dataclass of `options.option` fields."""
+    recipes: ClassVar[Traversable | None] = None
+    """A folder with recipes `<dataset>-<split>.yaml`, `<dataset>.yaml` or `default.yaml`."""
+    needs_images: ClassVar[bool] = True
+    """False where embeddings do not depend on pixels; no image file is opened then."""
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """Return the network on the CPU; its state dict is the checkpoint.
+
+        Random initial values come from torch's global generator, which the harness has seeded.
+        """
+
+    def prepare(self, image: NDArray[np.uint8], view: View) -> Tensor:
+        """Turn one RGB image (H, W, 3) into the network's input; called in worker processes.
+
+        All images of one view must give tensors of one shape and dtype.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs images but does not define prepare().")
+
+    @abstractmethod
+    def embed(self, network: nn.Module, images: Tensor, view: View) -> Tensor:
+        """Return embeddings (B, D) of a batch; the harness normalises them to unit length in float32.
+
+        images: the stacked results of `prepare`, or an empty (B, 0) tensor where `needs_images` is False.
+        """
+
+    def load_checkpoint(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Translate a foreign state dict (published weights) into the network's own keys.
+
+        The default returns `state` unchanged; loading is strict in any case.
+        """
+        return state
+
+
+class TrainableMethod(Method):
+    """A method that the training loop can train."""
+
+    @abstractmethod
+    def prepare_pair(self, pair: Pair, generator: np.random.Generator) -> dict[str, Tensor]:
+        """Turn one training example into named tensors, augmented with `generator`; run in workers.
+
+        The harness stacks them over the batch and moves them to the device.
+        """
+
+    @abstractmethod
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return named scalar loss terms; the loop minimises their sum and logs each of them."""

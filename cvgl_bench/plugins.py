@@ -1,0 +1,171 @@
+"""Finding plugins and collecting what they offer; built by a function, never at import."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+import cvgl_bench
+from cvgl_bench import hookspecs
+from cvgl_bench.errors import PluginError, UnknownNameError
+from cvgl_bench.registry import Origin, Registry
+
+if TYPE_CHECKING:
+    from cvgl_bench.method import Method
+    from cvgl_bench.metrics import Metric
+    from cvgl_bench.splits import Dataset
+
+ENTRY_POINT_GROUP = "cvgl_bench"
+
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """A plugin that could not be imported or registered."""
+
+    origin: Origin
+    reason: str
+
+    def __str__(self) -> str:
+        return f"Plugin '{self.origin.plugin}' ({self.origin}) is broken: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """The plugin manager, what each plugin offers, and those that are broken."""
+
+    manager: pluggy.PluginManager
+    origins: dict[str, Origin]
+    broken: list[BrokenPlugin] = field(default_factory=list)
+
+    @property
+    def hook(self) -> Any:
+        """The hooks, to call events on."""
+        return self.manager.hook
+
+    @cached_property
+    def methods(self) -> Registry[type[Method]]:
+        """Methods by name."""
+        from cvgl_bench.method import Method
+
+        def named(thing: Any) -> tuple[str, Any]:
+            if not (isinstance(thing, type) and issubclass(thing, Method)) or inspect.isabstract(thing):
+                raise TypeError(f"{thing!r} is not a complete subclass of cvgl_bench.method.Method")
+            return thing.name, thing
+
+        return self._collect("method", "cvgl_methods", named)
+
+    @cached_property
+    def datasets(self) -> Registry[Dataset]:
+        """Data sets by name."""
+        from cvgl_bench.cards import read_card
+
+        def named(thing: Any) -> tuple[str, Any]:
+            card = read_card(thing) if isinstance(thing, (str, Path)) else thing
+            return card.name, card
+
+        return self._collect("data set", "cvgl_datasets", named)
+
+    @cached_property
+    def metrics(self) -> Registry[Metric]:
+        """Metrics by id."""
+        return self._collect("metric", "cvgl_metrics", lambda metric: (metric.id, metric))
+
+    def hooks_of(self, name: str) -> list[str]:
+        """Return the names of the hooks that a plugin implements."""
+        callers = self.manager.get_hookcallers(self.manager.get_plugin(name)) or []
+        return sorted(caller.name for caller in callers)
+
+    def _collect(self, kind: str, hook: str, named: Any) -> Registry[Any]:
+        registry: Registry[Any] = Registry(kind)
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            origin = self.origins[implementation.plugin_name]
+            try:
+                offers = [named(offer) for offer in implementation.function()]
+            except (TypeError, AttributeError, ImportError) as error:
+                raise PluginError(
+                    f"Plugin '{origin.plugin}' ({origin}): {hook}() does not offer what its specification "
+                    f"asks for: {error}."
+                ) from error
+            for name, thing in offers:
+                registry.add(name, thing, origin)
+        return registry
+
+    def method(self, name: str) -> type[Method]:
+        """Return a method's class; an unknown name also reports broken plugins, which may offer it."""
+        try:
+            return self.methods[name]
+        except UnknownNameError as error:
+            if not self.broken:
+                raise
+            raise UnknownNameError(" ".join([str(error), *map(str, self.broken)])) from None
+
+
+def load_plugins(
+    entry_points: Iterable[importlib.metadata.EntryPoint] | None = None, extra: Sequence[ModuleType] = ()
+) -> Plugins:
+    """Return the manager with the built-ins, every installed plugin, and `extra` modules.
+
+    A plugin that fails to import, misspells a hook, or shares its entry-point name with another is
+    recorded as broken; the rest works.
+    """
+    from cvgl_bench import builtin
+
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager, {})
+    _register(plugins, builtin, Origin("builtin", "cvgl-bench", cvgl_bench.__version__))
+    if entry_points is None:
+        entry_points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    found = _without_copies(entry_points)
+    times = Counter(entry_point.name for entry_point in found)
+    for entry_point in found:
+        origin = _origin(entry_point)
+        if times[entry_point.name] > 1:
+            others = ", ".join(str(_origin(e)) for e in found if e.name == entry_point.name)
+            plugins.broken.append(BrokenPlugin(origin, f"its name is taken by several: {others}."))
+            continue
+        try:
+            module = entry_point.load()
+        except Exception as error:  # Whatever a stranger's import raises, the rest must work.
+            plugins.broken.append(BrokenPlugin(origin, f"{type(error).__name__}: {error}"))
+            continue
+        _register(plugins, module, origin)
+    for module in extra:
+        _register(plugins, module, Origin(module.__name__, module.__name__, "unreleased"))
+    return plugins
+
+
+def _register(plugins: Plugins, module: ModuleType, origin: Origin) -> None:
+    try:
+        plugins.manager.register(module, name=origin.plugin)
+        plugins.manager.check_pending()
+    except (pluggy.PluginValidationError, ValueError) as error:
+        if plugins.manager.has_plugin(origin.plugin):
+            plugins.manager.unregister(name=origin.plugin)
+        plugins.broken.append(BrokenPlugin(origin, f"{type(error).__name__}: {error}"))
+        return
+    plugins.origins[origin.plugin] = origin
+
+
+def _origin(entry_point: importlib.metadata.EntryPoint) -> Origin:
+    distribution = entry_point.dist
+    if distribution is None:
+        return Origin(entry_point.name, entry_point.value, "unknown")
+    return Origin(entry_point.name, distribution.name, distribution.version)
+
+
+def _without_copies(
+    entry_points: Iterable[importlib.metadata.EntryPoint],
+) -> list[importlib.metadata.EntryPoint]:
+    """Drop repeats of one distribution, which appear when its metadata is found on two paths."""
+    unique = {(e.name, e.value, _origin(e).distribution): e for e in entry_points}
+    return list(unique.values())

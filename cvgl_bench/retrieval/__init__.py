@@ -1,0 +1,1 @@
+"""From embeddings to per-query outcomes, exactly and in blocks."""
