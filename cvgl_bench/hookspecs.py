@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cvgl_bench.method import Method
     from cvgl_bench.metrics import Metric
     from cvgl_bench.results import Result
+    from cvgl_bench.runs import Run
     from cvgl_bench.splits import Dataset
-    from cvgl_bench.training import Run
 
 PROJECT = "cvgl_bench"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
@@ -98,3 +98,23 @@ class TrainableMethod(Method):
     @abstractmethod
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return named scalar loss terms; the loop minimises their sum and logs each of them."""
+
+
+@runtime_checkable
+class Locates(Protocol):
+    """What a method adds that also answers where in a reference a query lies."""
+
+    @property
+    def can_locate(self) -> bool:
+        """Whether the ability is on under the method's options."""
+
+    def prepare(self, image: NDArray[np.uint8], view: View) -> Tensor:
+        """As `Method.prepare`."""
+
+    def locate(self, network: nn.Module, queries: Tensor, references: Tensor) -> Tensor:
+        """Return (B, 2) positions (x, y) of queries in references as fractions of width and height.
+
+        (0, 0) is the reference's top-left corner, (0.5, 0.5) its centre, whatever the image's size.
+
+        queries, references: the stacked results of `prepare`, paired row by row.
+        """

@@ -17,6 +17,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Show a short text beside the bar, such as the current loss."""
 
+    def set_total(self, total: int) -> None:
+        """Say how many items there are, where that was not known at the start."""
+
 
 class Silent:
     """Progress that nobody watches."""
@@ -25,6 +28,9 @@ class Silent:
         """Do nothing."""
 
     def note(self, text: str) -> None:
+        """Do nothing."""
+
+    def set_total(self, total: int) -> None:
         """Do nothing."""
 
 
@@ -37,6 +43,9 @@ class _Bar:
 
     def note(self, text: str) -> None:
         self._bar.update(self._task, note=text)
+
+    def set_total(self, total: int) -> None:
+        self._bar.update(self._task, total=total)
 
 
 @contextmanager

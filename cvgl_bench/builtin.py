@@ -1,0 +1,48 @@
+"""The built-in plugin: what cvgl-bench itself offers, through the same hooks as everybody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cvgl_bench.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from cvgl_bench.method import Method
+    from cvgl_bench.metrics import Metric
+    from cvgl_bench.results import Result
+    from cvgl_bench.runs import Run
+    from cvgl_bench.splits import Dataset
+
+
+@hookimpl
+def cvgl_methods() -> list[type[Method]]:
+    """Offer the baselines."""
+    from cvgl_bench.baselines import Chance, Frozen
+
+    return [Chance, Frozen]
+
+
+@hookimpl
+def cvgl_datasets() -> list[Dataset]:
+    """Offer the cards in `datasets/`."""
+    from cvgl_bench.cards import builtin_cards
+
+    return builtin_cards()
+
+
+@hookimpl
+def cvgl_metrics() -> list[Metric]:
+    """Offer the field's metrics."""
+    from cvgl_bench.metrics import METRICS
+
+    return list(METRICS)
+
+
+@hookimpl
+def cvgl_run_finished(run: Run, result: Result) -> None:
+    """Add the result to the leaderboards and rebuild their tables."""
+    from cvgl_bench import leaderboard
+
+    if run.leaderboard is not None:
+        leaderboard.add(run.leaderboard, result)
+        leaderboard.write(run.leaderboard, plugins=run.plugins)

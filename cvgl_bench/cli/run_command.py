@@ -1,0 +1,190 @@
+"""`cvgl-bench run`: one line from a method and a data set to a recorded result."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvgl_bench.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from cvgl_bench.results import Result
+    from cvgl_bench.run_options import RunOptions
+    from cvgl_bench.run_request import Request
+    from cvgl_bench.runs import Run
+
+SHORTHANDS = {
+    "epochs": "training.epochs",
+    "seed": "training.seed",
+    "device": "machine.device",
+    "workers": "machine.workers",
+}
+"""Flags that set one option each."""
+
+
+@click.command(name="run")
+@click.option("--method", help="Method to run; `cvgl-bench list methods` shows them.")
+@click.option("--dataset", help="Data set: a name, or the path of a card.")
+@click.option("--split", help="Split of the data set, such as same or cross.")
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Folder of the data set. [env: CVGL_DATA/NAME]"
+)
+@click.option("--cities", help="Comma-separated subset of cities; the result is marked partial.")
+@click.option("--labels", help="Label edition, where the data set has several.")
+@click.option("--config", type=click.Path(path_type=Path), help="YAML file in the form of a recipe.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Set an option; may be repeated."
+)
+@click.option("--epochs", type=int, help="Short for --set training.epochs=N.")
+@click.option("--seed", type=int, help="Short for --set training.seed=N.")
+@click.option("--device", help="auto, cpu, cuda or cuda:N.")
+@click.option("--workers", type=int, help="Processes that read images.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights to start from, or to evaluate.")
+@click.option("--eval-only", is_flag=True, help="Evaluate --checkpoint without training.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Run folder. [default: runs/TIME-METHOD-DATASET-SPLIT]"
+)
+@click.option(
+    "--resume", type=click.Path(path_type=Path), help="Continue the interrupted run in this folder."
+)
+@click.option(
+    "--leaderboard",
+    type=click.Path(path_type=Path),
+    default=Path("leaderboards"),
+    show_default=True,
+    help="Folder of the leaderboards that the result joins.",
+)
+@click.option("--no-leaderboard", is_flag=True, help="Leave the leaderboards alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print nothing but the result, as JSON.")
+def command(**request: Any) -> None:
+    """Train a method on a data set, evaluate it, record the result, rebuild the leaderboard.
+
+    Example, which needs no data and no GPU:
+
+        cvgl-bench run --method sample4geo --dataset mini-dress --split cross
+    """
+    from cvgl_bench import run_request, runs
+    from cvgl_bench.plugins import load_plugins
+
+    quiet = request.pop("as_json")
+    say = (lambda text: None) if quiet else click.echo
+    plugins = load_plugins()
+    for broken in plugins.broken:
+        click.echo(f"Warning: {broken}", err=True)
+    plugins.manager.register(Console(say), name="console")
+    leaderboard = None if request["no_leaderboard"] else request["leaderboard"]
+    if request["resume"]:
+        run = run_request.resume(request["resume"], plugins, leaderboard=leaderboard, say=say)
+    else:
+        asked = _asked(request)
+        run = run_request.prepare(asked, plugins, output=request["output"], leaderboard=leaderboard, say=say)
+    print_plan(run, say)
+    result = runs.execute(run)
+    click.echo(result.model_dump_json(indent=2)) if quiet else print_result(run, result)
+
+
+def _asked(request: dict[str, Any]) -> Request:
+    from cvgl_bench.options import parse_assignments
+    from cvgl_bench.run_request import Request
+
+    for name in ("method", "dataset", "split"):
+        if request[name] is None:
+            raise click.UsageError(f"Missing option '--{name}'.")
+    values = {"--set": parse_assignments(request["assignments"])}
+    for flag, key in SHORTHANDS.items():
+        if request[flag] is not None:
+            values[f"--{flag}"] = {key: request[flag]}
+    cities = request["cities"]
+    return Request(
+        method=request["method"],
+        dataset=request["dataset"],
+        split=request["split"],
+        data_root=request["data_root"],
+        cities=tuple(city.strip() for city in cities.split(",")) if cities else None,
+        label_edition=request["labels"],
+        config=request["config"],
+        values=values,
+        checkpoint=request["checkpoint"],
+        eval_only=request["eval_only"],
+    )
+
+
+def print_plan(run: Run, say: Any) -> None:
+    """Print what is about to happen: the task and every option with its origin."""
+    task = run.task
+    test = task.test
+    say(
+        f"{run.method.title} on {task.dataset.title}, {task.split}-area"
+        + (" (partial)" if task.partial else "")
+    )
+    say(f"  test: {len(test):,} queries, {len(test.references):,} references; {', '.join(_cities(test))}")
+    if run.trains:
+        say(f"  train: {len(task.train):,} queries; {', '.join(_cities(task.train))}")
+    for note in task.notes:
+        say(f"  note: {note}")
+    say(f"  folder: {run.folder}")
+    for section, line in option_lines(run.options):
+        if section != "training" or run.trains:
+            say(line)
+
+
+def option_lines(options: RunOptions) -> list[tuple[str, str]]:
+    """Return (section, 'section: a=1 b=2 ...') lines; what is not a default names its origin."""
+    lines = []
+    for section, values in options.values().items():
+        shown = []
+        for name, value in values.items():
+            origin = options.origins[f"{section}.{name}"]
+            text = "x".join(map(str, value)) if isinstance(value, tuple) else value
+            shown.append(f"{name}={text}" + ("" if origin == "default" else f" [{origin}]"))
+        lines.append((section, click.wrap_text(", ".join(shown) or "-", 108, f"  {section}: ", "    ")))
+    return lines
+
+
+def print_result(run: Run, result: Result) -> None:
+    """Print the metrics overall and recall@1 by decentrality, and where everything was written."""
+    from cvgl_bench.cli.tables import metric_table, stratum_table
+
+    metrics = {id: entry.thing for id, entry in run.plugins.metrics}
+    click.echo()
+    click.echo(metric_table(result.metrics.overall, metrics))
+    click.echo()
+    click.echo(stratum_table(result.metrics.by_decentrality, "recall@1", "decentrality"))
+    click.echo()
+    if result.selection and result.selection.rule == "test":
+        click.echo("The epoch was chosen on the test split: this result is marked and not ranked.")
+    click.echo(f"Wrote {run.folder}" + (f" and {run.leaderboard}" if run.leaderboard else ""))
+
+
+def _cities(split: Any) -> list[str]:
+    return sorted(split.queries["city"].unique())
+
+
+class Console:
+    """Prints a line for each epoch: losses, rate and time left."""
+
+    def __init__(self, say: Any) -> None:
+        self._say = say
+        self._began: float | None = None
+        self._first_epoch = 0
+
+    @hookimpl
+    def cvgl_epoch_finished(self, run: Run, epoch: int, losses: dict[str, float]) -> None:
+        """Print the epoch that ended."""
+        now = time.monotonic()
+        total = run.options.training.epochs
+        terms = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        left = ""
+        if self._began is None:
+            self._began, self._first_epoch = now, epoch
+        elif epoch < total:
+            seconds = (now - self._began) / (epoch - self._first_epoch)
+            left = f"  {seconds:.1f} s/epoch, {_minutes(seconds * (total - epoch))} left"
+        self._say(f"epoch {epoch:>3}/{total}  {terms}{left}")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

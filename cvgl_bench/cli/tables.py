@@ -1,0 +1,52 @@
+"""Tables of metrics for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cvgl_bench.results import Estimate
+
+
+def metric_table(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any]) -> str:
+    """Return one row per metric: value, 95 % interval and count."""
+    from tabulate import tabulate
+
+    rows = []
+    for id, estimate in estimates.items():
+        unit = metrics[id].unit
+        rows.append([id, format_value(estimate.value, unit), format_interval(estimate, unit), estimate.count])
+    return tabulate(rows, headers=["metric", "value", "95 % interval", "queries"], disable_numparse=True)
+
+
+def stratum_table(strata: Mapping[str, Mapping[str, Estimate]], metric: str, title: str) -> str:
+    """Return one row per stratum for a metric that is a share of the queries."""
+    from tabulate import tabulate
+
+    rows = [
+        [
+            name,
+            format_value(found[metric].value, "%"),
+            format_interval(found[metric], "%"),
+            found[metric].count,
+        ]
+        for name, found in strata.items()
+        if metric in found
+    ]
+    return tabulate(rows, headers=[title, metric, "95 % interval", "queries"], disable_numparse=True)
+
+
+def format_value(value: float | None, unit: str) -> str:
+    """Return a value as printed: per cent or metres, '-' where it is undefined."""
+    if value is None:
+        return "-"
+    return f"{100 * value:.2f} %" if unit == "%" else f"{value:.2f} {unit}".rstrip()
+
+
+def format_interval(estimate: Estimate, unit: str) -> str:
+    """Return the interval as printed, '-' where there is none."""
+    if estimate.low is None or estimate.high is None:
+        return "-"
+    scale = 100 if unit == "%" else 1
+    return f"{scale * estimate.low:.2f} - {scale * estimate.high:.2f}"

@@ -1,0 +1,83 @@
+"""From images to embeddings: one view of a split through a method's network."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.functional import normalize
+
+from cvgl_bench.errors import EmbeddingError
+from cvgl_bench.loading import view_loader
+from cvgl_bench.method import Method, View
+from cvgl_bench.progress import progress
+from cvgl_bench.splits import Split
+
+
+def autocast_type(mixed_precision: str, device: torch.device) -> torch.dtype | None:
+    """Return the autocast type that an option names, or None for full float32."""
+    if mixed_precision == "auto":
+        return torch.float16 if device.type == "cuda" else None
+    return {"off": None, "fp16": torch.float16, "bf16": torch.bfloat16}[mixed_precision]
+
+
+def autocast(kind: torch.dtype | None, device: torch.device) -> Any:
+    """Return the autocast context of a type from `autocast_type`."""
+    return contextlib.nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)
+
+
+def embed_split(
+    method: Method,
+    network: nn.Module,
+    split: Split,
+    *,
+    view: View,
+    device: torch.device,
+    batch_size: int,
+    workers: int,
+    mixed_precision: str = "auto",
+    rows: Sequence[int] | None = None,
+) -> NDArray[np.float32]:
+    """Return unit-length float32 embeddings (N, D) of one view, in row order or in that of `rows`.
+
+    Raises EmbeddingError naming the first image whose embedding is not finite or is zero.
+    """
+    table = split.queries if view == "query" else split.references
+    loader = view_loader(method, split, view=view, batch_size=batch_size, workers=workers, rows=rows)
+    kind = autocast_type(mixed_precision, device)
+    count = len(table) if rows is None else len(rows)
+    embeddings: NDArray[np.float32] | None = None
+    done = 0
+    network.eval()
+    with (
+        torch.inference_mode(),
+        progress(count, f"embed {'queries' if view == 'query' else 'references'}") as bar,
+    ):
+        for images in loader:
+            with autocast(kind, device):
+                batch = method.embed(network, images.to(device, non_blocking=True), view)
+            batch = normalize(batch.float(), dim=1).cpu().numpy()
+            if embeddings is None:
+                embeddings = np.empty((count, batch.shape[1]), np.float32)
+            _check_finite(batch, names=table["name"].to_numpy(), rows=rows, start=done)
+            embeddings[done : done + len(batch)] = batch
+            done += len(batch)
+            bar.advance(len(batch))
+    return embeddings if embeddings is not None else np.empty((0, 1), np.float32)
+
+
+def _check_finite(batch: NDArray[np.float32], *, names: Any, rows: Sequence[int] | None, start: int) -> None:
+    good = np.isfinite(batch).all(axis=1) & (np.abs(batch).max(axis=1) > 0)
+    if good.all():
+        return
+    row = start + int(np.flatnonzero(~good)[0])
+    name = names[row if rows is None else rows[row]]
+    raise EmbeddingError(
+        f"The embedding of '{name}' is not finite or is zero ({(~good).sum()} of {len(good)} in its batch); "
+        "such embeddings cannot be ranked. Check the weights, or set `mixed_precision=off`."
+    )

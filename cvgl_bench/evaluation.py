@@ -1,0 +1,81 @@
+"""The one evaluation: embeddings of a test split to a ranking, an outcome, and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from cvgl_bench.embedding import embed_split
+from cvgl_bench.evaluation_options import EvaluationOptions
+from cvgl_bench.method import Locates, Method
+from cvgl_bench.metrics import Metric
+from cvgl_bench.positions import position_errors
+from cvgl_bench.results import Metrics
+from cvgl_bench.retrieval import Outcome, outcome, rank
+from cvgl_bench.splits import Split
+from cvgl_bench.statistics import summarise
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to compute: the device and the number of worker processes."""
+
+    device: torch.device
+    workers: int
+
+
+def evaluate(
+    method: Method,
+    network: nn.Module,
+    split: Split,
+    *,
+    options: EvaluationOptions,
+    place: Place,
+    locate: bool = True,
+) -> Outcome:
+    """Rank every reference of `split` for every query; add position errors if the method locates."""
+    references, queries = (
+        embed_split(
+            method,
+            network,
+            split,
+            view=view,
+            device=place.device,
+            batch_size=options.embed_batch_size,
+            workers=place.workers,
+            mixed_precision=options.embed_precision,
+        )
+        for view in ("reference", "query")
+    )
+    ranking = rank(
+        queries,
+        references,
+        split.truth,
+        split.covers,
+        top=min(options.top, len(references)),
+        precision=options.rank_precision,
+        device=place.device,
+    )
+    extra: Mapping[str, np.ndarray] = {}
+    if locate and isinstance(method, Locates) and method.can_locate:
+        extra = position_errors(
+            method,
+            network,
+            split,
+            retrieved=ranking.top_rows[:, 0],
+            device=place.device,
+            batch_size=options.embed_batch_size,
+            workers=place.workers,
+        )
+    return outcome(ranking, split, extra=dict(extra))
+
+
+def score(
+    found: Outcome, metrics: Mapping[str, Metric], *, edges: tuple[float, ...], options: EvaluationOptions
+) -> Metrics:
+    """Return every metric of an outcome with its interval: overall, by decentrality and by city."""
+    return summarise(found, list(metrics.values()), edges=edges, seed=0, resamples=options.resamples)

@@ -1,0 +1,124 @@
+"""Feeding images to a method: workers read and prepare, whatever their number the result is the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from cvgl_bench.errors import DataError
+from cvgl_bench.images import read_image
+from cvgl_bench.method import Method, Pair, TrainableMethod, View
+from cvgl_bench.splits import Split
+
+
+class ViewImages(Dataset):
+    """The images of one view, prepared for the network, by row."""
+
+    def __init__(self, method: Method, split: Split, view: View) -> None:
+        table = split.queries if view == "query" else split.references
+        self._paths = table["path"].to_numpy(str)
+        self._root, self._method, self._view = split.root, method, view
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        if not self._method.needs_images:
+            return torch.empty(0)
+        return self._method.prepare(read_image(self._root / self._paths[row]), self._view)
+
+
+class TrainingPairs(Dataset):
+    """Augmented training pairs by (epoch, row): each draws from a generator of its own."""
+
+    def __init__(self, method: TrainableMethod, split: Split, *, seed: int) -> None:
+        self._method, self._root, self._seed = method, split.root, seed
+        self._query_paths = split.queries["path"].to_numpy(str)
+        self._reference_paths = split.references["path"].to_numpy(str)
+        self._truth = split.truth
+        self._fraction = split.position_px / split.tile_size_px[:, ::-1]
+
+    def __getitem__(self, epoch_and_row: tuple[int, int]) -> dict[str, torch.Tensor]:
+        epoch, row = epoch_and_row
+        query = read_image(self._root / self._query_paths[row])
+        reference = read_image(self._root / self._reference_paths[self._truth[row]])
+        height, width = reference.shape[:2]
+        x, y = self._fraction[row]
+        pair = Pair(query, reference, (float(x * width), float(y * height)))
+        return self._method.prepare_pair(pair, np.random.default_rng([self._seed, epoch, row]))
+
+
+def view_loader(
+    method: Method,
+    split: Split,
+    *,
+    view: View,
+    batch_size: int,
+    workers: int,
+    rows: Sequence[int] | None = None,
+) -> DataLoader:
+    """Return batches of one view's prepared images in row order, or in the order of `rows`."""
+    images = ViewImages(method, split, view)
+    chosen = torch.utils.data.Subset(images, rows) if rows is not None else images
+    workers = workers if method.needs_images else 0
+    return DataLoader(chosen, batch_size=batch_size, num_workers=workers, **_worker_settings(workers))
+
+
+class EpochBatches:
+    """A batch sampler that the loop refills before each epoch, so that workers stay alive."""
+
+    def __init__(self) -> None:
+        self._batches: list[NDArray[np.int64]] = []
+        self._epoch = 0
+
+    def fill(self, epoch: int, batches: list[NDArray[np.int64]]) -> None:
+        """Set the batches (arrays of query rows) of an epoch."""
+        self._epoch, self._batches = epoch, batches
+
+    def __iter__(self) -> Any:
+        for batch in self._batches:
+            yield [(self._epoch, int(row)) for row in batch]
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+
+def pair_loader(
+    method: TrainableMethod, split: Split, *, batches: EpochBatches, seed: int, workers: int
+) -> DataLoader:
+    """Return augmented training batches: dicts of stacked tensors, in the order `batches` gives."""
+    pairs = TrainingPairs(method, split, seed=seed)
+    settings = _worker_settings(workers) | ({"persistent_workers": True} if workers else {})
+    return DataLoader(pairs, batch_sampler=batches, num_workers=workers, **settings)
+
+
+def choose_workers(workers: int | None) -> int:
+    """Return the number of worker processes: what was asked for, or one a core up to eight."""
+    return min(multiprocessing.cpu_count(), 8) if workers is None else workers
+
+
+def check_images(split: Split, paths: Sequence[str] | None = None) -> None:
+    """Raise DataError naming the first listed image that is not on disk."""
+    listed = [*split.queries["path"], *split.references["path"]] if paths is None else paths
+    missing = [path for path in listed if not (split.root / path).is_file()]
+    if missing:
+        raise DataError(
+            f"{Path(split.root, missing[0])} is listed in split '{split.name}' but not on disk "
+            f"({len(missing)} of {len(listed)} images are missing). Complete the data set; "
+            "`cvgl-bench dataset verify` lists every missing file."
+        )
+
+
+def _limit_threads(_worker: int) -> None:
+    torch.set_num_threads(1)
+
+
+def _worker_settings(workers: int) -> dict[str, Any]:
+    return {"worker_init_fn": _limit_threads, "prefetch_factor": 4} if workers else {}

@@ -1,0 +1,148 @@
+"""From what a person typed to a run that is ready to execute; everything that can be refused is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cvgl_bench import cards, layouts
+from cvgl_bench.errors import UsageError
+from cvgl_bench.plugins import Plugins
+from cvgl_bench.results import write_text
+from cvgl_bench.run_options import RunOptions, resolve_run_options
+from cvgl_bench.runs import REQUEST, RESULT, Run, make_folder, run_id
+from cvgl_bench.splits import Task
+from cvgl_bench.worlds import world_root
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for; None means 'not said'."""
+
+    method: str
+    dataset: str
+    split: str
+    data_root: Path | None = None
+    cities: tuple[str, ...] | None = None
+    label_edition: str | None = None
+    config: Path | None = None
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Origin ('--set') to option values; later origins win."""
+    checkpoint: Path | None = None
+    eval_only: bool = False
+
+
+def prepare(
+    request: Request,
+    plugins: Plugins,
+    *,
+    output: Path | None = None,
+    leaderboard: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Run:
+    """Resolve names and options, read the task, make the run folder and write the request into it."""
+    run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
+    folder = output or Path("runs") / run.id
+    make_folder(folder)
+    _write_request(folder, request, run.options, run.id)
+    return dataclasses.replace(run, folder=folder)
+
+
+def resume(
+    folder: Path,
+    plugins: Plugins,
+    *,
+    leaderboard: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Run:
+    """Take up an interrupted run with the options it was started with."""
+    if (folder / RESULT).exists():
+        raise UsageError(f"The run in {folder} is finished: it has a {RESULT}.")
+    try:
+        saved = yaml.safe_load((folder / REQUEST).read_text(encoding="utf-8"))
+        asked = dict(saved["request"])
+        for name in ("data_root", "checkpoint"):
+            asked[name] = None if asked[name] is None else Path(asked[name])
+        asked["cities"] = None if asked["cities"] is None else tuple(asked["cities"])
+        values = {
+            f"{section}.{name}": value
+            for section, options in saved["options"].items()
+            for name, value in options.items()
+        }
+        request = Request(**asked, values={REQUEST: values})
+    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise UsageError(f"{folder} cannot be resumed: its {REQUEST} cannot be read ({error}).") from None
+    run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
+    return dataclasses.replace(run, folder=folder, id=saved["id"], resume=True)
+
+
+def read_task(
+    plugins: Plugins,
+    *,
+    dataset: str,
+    split: str,
+    data_root: Path | None = None,
+    cities: tuple[str, ...] | None = None,
+    label_edition: str | None = None,
+) -> Task:
+    """Find a data set by name or card, generate it where it is a generated one, and read a split."""
+    card = cards.find_dataset(dataset, plugins)
+    root = layouts.find_root(card, data_root)
+    if root is None:
+        root = world_root(card)
+    return layouts.read_task(card, split, root, cities=cities, label_edition=label_edition)
+
+
+def _resolve(
+    request: Request, plugins: Plugins, *, leaderboard: Path | None, say: Callable[[str], None]
+) -> Run:
+    method = plugins.method(request.method)
+    card = cards.find_dataset(request.dataset, plugins)
+    options = resolve_run_options(
+        method,
+        dataset=card.name,
+        split=request.split,
+        config=request.config,
+        assignments=request.values.items(),
+    )
+    task = read_task(
+        plugins,
+        dataset=request.dataset,
+        split=request.split,
+        data_root=request.data_root,
+        cities=request.cities,
+        label_edition=request.label_edition,
+    )
+    return Run(
+        id=run_id(method.name, card.name, request.split),
+        folder=Path(),
+        method=method(options.method),
+        task=task,
+        options=options,
+        plugins=plugins,
+        leaderboard=leaderboard,
+        checkpoint=request.checkpoint,
+        train=not request.eval_only,
+        say=say,
+    )
+
+
+def _write_request(folder: Path, request: Request, options: RunOptions, id: str) -> None:
+    asked = dataclasses.asdict(dataclasses.replace(request, config=None, values={}))
+    del asked["config"], asked["values"]
+    record = {"id": id, "request": asked, "options": options.values()}
+    write_text(folder / REQUEST, yaml.safe_dump(_plain(record), sort_keys=False), replace=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in the types that YAML writes."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(inner) for inner in value]
+    return str(value.absolute()) if isinstance(value, Path) else value

@@ -1,0 +1,241 @@
+"""A run from request to record: train, evaluate, write everything, tell the listeners."""
+
+from __future__ import annotations
+
+import csv
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from cvgl_bench import provenance
+from cvgl_bench.checkpoints import file_sha256, load_weights, save_tensors
+from cvgl_bench.errors import CheckpointError, UsageError
+from cvgl_bench.evaluation import Place, evaluate, score
+from cvgl_bench.loading import check_images, choose_workers
+from cvgl_bench.method import Method, TrainableMethod
+from cvgl_bench.plugins import Plugins
+from cvgl_bench.results import MethodRecord, Result, Selection, TaskRecord, write_result
+from cvgl_bench.run_options import RunOptions
+from cvgl_bench.splits import Split, Task
+from cvgl_bench.training.loop import Losses, Setting, start, train
+from cvgl_bench.training.selection import Selector
+from cvgl_bench.training.state import restore_state, save_state
+
+WEIGHTS, STATE, LOSSES, OUTCOME, RESULT, REQUEST = (
+    "weights.safetensors",
+    "state.safetensors",
+    "losses.csv",
+    "outcome.parquet",
+    "result.json",
+    "options.yaml",
+)
+"""Names of the files in a run folder."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in progress: what it does, with what, and where it writes."""
+
+    id: str
+    folder: Path
+    method: Method
+    task: Task
+    options: RunOptions
+    plugins: Plugins
+    leaderboard: Path | None = None
+    """Folder of the leaderboards that the result joins, or None to leave them alone."""
+    checkpoint: Path | None = None
+    """Weights to start from; with `train` False they are what is evaluated."""
+    train: bool = True
+    resume: bool = False
+    say: Callable[[str], None] = field(default=lambda text: None)
+    """Receives what the person should read as the run goes on."""
+
+    @property
+    def trains(self) -> bool:
+        """True where the run trains a network before evaluating it."""
+        return self.train and isinstance(self.method, TrainableMethod)
+
+
+def run_id(method: str, dataset: str, split: str) -> str:
+    """Return `<time>-<method>-<dataset>-<split>`, the name of a run and its default folder."""
+    return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{method}-{dataset}-{split}"
+
+
+def make_folder(folder: Path) -> None:
+    """Create a run folder; one that exists is refused, because a run is never overwritten."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise UsageError(
+            f"The run folder {folder} exists, and a run is never overwritten. Choose another --output, or "
+            "continue an interrupted run with --resume."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"The run folder {folder} cannot be made: {error.strerror}.") from None
+
+
+def execute(run: Run) -> Result:
+    """Do everything a run does and return its record, which is on disk by then.
+
+    Raises CvglError for whatever a person can mend; the folder then holds no `result.json`.
+    """
+    place = Place(choose_device(run.options.machine.device), choose_workers(run.options.machine.workers))
+    _check_task(run)
+    seconds: dict[str, float] = {}
+    network = _build(run, place)
+    selection = Selection(rule="none")
+    if run.trains:
+        with _timed(seconds, "train"):
+            selection = _train(run, network, place)
+        save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
+        (run.folder / STATE).unlink(missing_ok=True)
+    with _timed(seconds, "evaluate"):
+        found = evaluate(run.method, network, run.task.test, options=run.options.evaluation, place=place)
+    found.save(run.folder / OUTCOME)
+    with _timed(seconds, "score"):
+        metrics = score(
+            found,
+            {id: entry.thing for id, entry in run.plugins.metrics},
+            edges=run.task.dataset.decentrality_edges,
+            options=run.options.evaluation,
+        )
+    result = _record(run, place, metrics=metrics, selection=selection, seconds=seconds)
+    write_result(result, run.folder / RESULT)
+    run.plugins.hook.cvgl_run_finished(run=run, result=result)
+    return result
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name ('auto' takes a GPU where there is one), or raise UsageError."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def _check_task(run: Run) -> None:
+    """Find missing images now rather than hours into training."""
+    if not run.method.needs_images:
+        return
+    check_images(run.task.test)
+    if run.trains:
+        train_split = run.task.train
+        positives = train_split.references["path"].to_numpy(str)[np.unique(train_split.truth)]
+        check_images(train_split, [*train_split.queries["path"], *positives])
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators that initial weights and dropout draw from."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _build(run: Run, place: Place) -> nn.Module:
+    seed_everything(run.options.training.seed)
+    network = run.method.build()
+    if run.checkpoint is not None:
+        load_weights(run.checkpoint, run.method, network)
+    elif isinstance(run.method, TrainableMethod) and not run.train:
+        raise CheckpointError(f"Evaluating '{run.method.name}' without training it needs --checkpoint FILE.")
+    return network.to(place.device)
+
+
+def _train(run: Run, network: nn.Module, place: Place) -> Selection:
+    options = run.options.training
+    selector = Selector(run.method, run.task, options, run.options.evaluation, place, run.folder)
+    setting = Setting(run.method, selector.train_split, options, place.device, place.workers)
+    state = start(setting, network)
+    if run.resume and (run.folder / STATE).exists():
+        restore_state(state, run.folder / STATE)
+        selector.restore()
+        run.say(f"continuing after epoch {state.epoch}")
+
+    def on_epoch(losses: Losses, seconds: float) -> None:
+        _log_losses(run.folder / LOSSES, state.epoch, losses, seconds)
+        run.plugins.hook.cvgl_epoch_finished(run=run, epoch=state.epoch, losses=losses)
+        found = selector.validate(network, state.epoch)
+        if found is not None:
+            run.say(f"  recall@1 on {selector.where}: {100 * found:.2f} %")
+        save_state(state, run.folder / STATE)
+
+    train(setting, state, on_epoch=on_epoch)
+    return selector.finish(network, state.epoch)
+
+
+def _log_losses(path: Path, epoch: int, losses: Mapping[str, float], seconds: float) -> None:
+    row = {"epoch": epoch, "seconds": round(seconds, 3), **losses}
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def _record(
+    run: Run, place: Place, *, metrics: Any, selection: Selection, seconds: dict[str, float]
+) -> Result:
+    test: Split = run.task.test
+    entry = run.plugins.methods.entry(run.method.name)
+    weights = run.folder / WEIGHTS
+    evaluated = weights if weights.exists() else run.checkpoint
+    options = run.options.values()
+    if not run.trains:
+        del options["training"]
+    return Result(
+        id=run.id,
+        origin="measured",
+        created=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+        task=TaskRecord(
+            dataset=run.task.dataset.name,
+            split=run.task.split,
+            cities=sorted(test.queries["city"].unique().tolist()),
+            partial=run.task.partial,
+            label_edition=run.task.label_edition,
+            query_count=len(test.queries),
+            reference_count=len(test.references),
+            fingerprint=test.fingerprint,
+            train_fingerprint=run.task.train.fingerprint if run.trains else "",
+        ),
+        method=MethodRecord(
+            name=run.method.name,
+            title=run.method.title,
+            distribution=entry.origin.distribution,
+            version=entry.origin.version,
+        ),
+        metrics=metrics,
+        selection=selection,
+        options=options,
+        versions=provenance.versions(),
+        commit=provenance.commit(),
+        checkpoint_sha256=file_sha256(evaluated) if evaluated else None,
+        environment=provenance.environment(place.device),
+        seconds={phase: round(value, 2) for phase, value in seconds.items()},
+    )
+
+
+class _timed:
+    """Adds the seconds that a block took to a record."""
+
+    def __init__(self, seconds: dict[str, float], phase: str) -> None:
+        self._seconds, self._phase = seconds, phase
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds[self._phase] = time.perf_counter() - self._began

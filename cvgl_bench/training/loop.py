@@ -1,0 +1,158 @@
+"""The training loop: the same for every method and data set."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cvgl_bench.embedding import autocast, autocast_type
+from cvgl_bench.errors import TrainingError
+from cvgl_bench.loading import EpochBatches, pair_loader
+from cvgl_bench.method import TrainableMethod
+from cvgl_bench.progress import Progress, progress
+from cvgl_bench.sampling import gps_neighbours, neighbour_batches, random_batches
+from cvgl_bench.splits import Split
+from cvgl_bench.training.options import TrainingOptions
+from cvgl_bench.training.schedule import warmup_cosine
+
+Losses = dict[str, float]
+
+FP16_INITIAL_SCALE = 1024.0
+"""Initial gradient scale under fp16, as in Sample4Geo's published training script."""
+
+
+@dataclass
+class Training:
+    """Everything that a training run changes: restoring it continues the run."""
+
+    network: nn.Module
+    optimizer: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    neighbours: np.ndarray | None = None
+    """int64 (Q, pool), rows of each query's neighbour queries; None until first needed."""
+    epoch: int = 0
+    """Epochs finished."""
+    step: int = 0
+    """Optimiser steps taken."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a training run does not change."""
+
+    method: TrainableMethod
+    split: Split
+    options: TrainingOptions
+    device: torch.device
+    workers: int
+
+
+def start(setting: Setting, network: nn.Module) -> Training:
+    """Return the state before the first step."""
+    options = setting.options
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise TrainingError(f"Method '{setting.method.name}' has no parameter to train.")
+    optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
+    kind = autocast_type(options.mixed_precision, setting.device)
+    scaler = torch.amp.GradScaler(
+        setting.device.type, init_scale=FP16_INITIAL_SCALE, enabled=kind is torch.float16
+    )
+    return Training(network, optimizer, scaler)
+
+
+def train(setting: Setting, state: Training, *, on_epoch: Callable[[Losses, float], bool | None]) -> None:
+    """Run the remaining epochs; `on_epoch(losses, seconds)` is called after each, True to stop."""
+    batches = EpochBatches()
+    loader = pair_loader(
+        setting.method, setting.split, batches=batches, seed=setting.options.seed, workers=setting.workers
+    )
+    while state.epoch < setting.options.epochs:
+        began = time.perf_counter()
+        epoch = state.epoch + 1
+        batches.fill(epoch, _epoch_batches(setting, state, epoch))
+        with progress(len(batches), f"epoch {epoch}/{setting.options.epochs}") as bar:
+            losses = _train_epoch(setting, state, loader, bar)
+        state.epoch = epoch
+        if on_epoch(losses, time.perf_counter() - began):
+            return
+
+
+def _epoch_batches(setting: Setting, state: Training, epoch: int) -> list[np.ndarray]:
+    options, split = setting.options, setting.split
+    generator = np.random.default_rng([options.seed, epoch])
+    avoid = split.covers if options.keep_covers_apart else None
+    if options.sampling == "random":
+        return random_batches(split.truth, options.batch_size, generator=generator, avoid=avoid)
+    _update_neighbours(setting, state, epoch)
+    return neighbour_batches(
+        state.neighbours,
+        split.truth,
+        batch_size=options.batch_size,
+        select=options.neighbour_select,
+        generator=generator,
+        avoid=avoid,
+    )
+
+
+def _update_neighbours(setting: Setting, state: Training, epoch: int) -> None:
+    options, split = setting.options, setting.split
+    if state.neighbours is None:
+        state.neighbours = gps_neighbours(
+            split.queries["lat"].to_numpy(),
+            split.queries["lon"].to_numpy(),
+            split.truth,
+            pool=options.neighbour_pool,
+        )
+    if options.mine_every and epoch > 1 and (epoch - 1) % options.mine_every == 0:
+        state.neighbours = _similar(setting, state)
+
+
+def _similar(setting: Setting, state: Training) -> np.ndarray:
+    raise NotImplementedError
+
+
+def _train_epoch(setting: Setting, state: Training, loader: Any, bar: Progress) -> Losses:
+    kind = autocast_type(setting.options.mixed_precision, setting.device)
+    sums: dict[str, Tensor] = {}
+    state.network.train()
+    for batch in loader:
+        batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
+        with autocast(kind, setting.device):
+            terms = setting.method.loss(state.network, batch)
+        _step(setting, state, sum(terms.values()), steps=len(loader))
+        for name, value in terms.items():
+            sums[name] = sums.get(name, 0) + value.detach().float()
+        bar.advance()
+    losses = {name: float(value) / len(loader) for name, value in sums.items()}
+    losses["total"] = sum(losses.values())
+    if not math.isfinite(losses["total"]):
+        raise TrainingError(
+            f"The loss is no longer finite in epoch {state.epoch + 1} ({losses}). "
+            "Lower `learning_rate` or set `mixed_precision=off`."
+        )
+    return losses
+
+
+def _step(setting: Setting, state: Training, loss: Tensor, *, steps: int) -> None:
+    options, optimizer = setting.options, state.optimizer
+    factor = warmup_cosine(
+        state.step, warmup_steps=options.warmup_epochs * steps, total_steps=options.epochs * steps
+    )
+    for group in optimizer.param_groups:
+        group["lr"] = options.learning_rate * factor
+    optimizer.zero_grad(set_to_none=True)
+    state.scaler.scale(loss).backward()
+    state.scaler.unscale_(optimizer)
+    parameters = optimizer.param_groups[0]["params"]
+    nn.utils.clip_grad_value_(parameters, options.clip_value)
+    state.scaler.step(optimizer)
+    state.scaler.update()
+    state.step += 1

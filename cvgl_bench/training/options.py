@@ -1,0 +1,50 @@
+"""What a person may set about training; one loop obeys them for every method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cvgl_bench.options import option
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Settings of the training loop."""
+
+    epochs: int = option(40, "Passes over the training queries.", least=1)
+    batch_size: int = option(128, "Pairs in a batch.", least=2)
+    learning_rate: float = option(1e-3, "Peak learning rate of AdamW.", least=0)
+    weight_decay: float = option(0.01, "Weight decay of AdamW.", least=0)
+    warmup_epochs: float = option(1.0, "Epochs of linear warm-up before the cosine decay.", least=0)
+    clip_value: float = option(100.0, "Each gradient element is clipped to +- this value.", least=0)
+    mixed_precision: Literal["auto", "off", "fp16", "bf16"] = option(
+        "auto", "Autocast type; auto is fp16 on a GPU and off on a CPU."
+    )
+    sampling: Literal["random", "neighbours"] = option(
+        "neighbours", "Batches at random, or each around a seed pair and its neighbours."
+    )
+    neighbour_select: int = option(64, "Neighbours that join a seed pair's batch.", least=2)
+    neighbour_pool: int = option(128, "Nearest references that neighbours are drawn from.", least=2)
+    mine_every: int = option(
+        4, "Epochs between searches for similar neighbours; 0 keeps the geographic ones.", least=0
+    )
+    keep_covers_apart: bool = option(
+        False, "Keep a query's semi-positives out of its batch, where they would be false negatives."
+    )
+    select: Literal["last", "validation", "test"] = option(
+        "last", "Epoch to report: the last, or the best on held-out training tiles, or on the test split."
+    )
+    validation_fraction: float = option(
+        0.1, "Share of the training tiles held out where `select` is validation.", least=0, most=0.5
+    )
+    validate_every: int = option(1, "Epochs between validations where `select` is not last.", least=1)
+    seed: int = option(1, "Seed of initial weights, batches and augmentation.", least=0)
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """Where a run computes; never part of what is compared."""
+
+    device: str = option("auto", "auto, cpu, cuda or cuda:N.")
+    workers: int | None = option(None, "Processes that read and augment images; none chooses.", least=0)

@@ -1,0 +1,111 @@
+"""Choosing the epoch to report: the last one, or the best on held-out tiles, or on the test split."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from cvgl_bench.checkpoints import read_tensors, save_tensors
+from cvgl_bench.errors import TrainingError
+from cvgl_bench.evaluation import Place, evaluate
+from cvgl_bench.evaluation_options import EvaluationOptions
+from cvgl_bench.method import Method
+from cvgl_bench.results import Selection, write_text
+from cvgl_bench.splits import Split, Task
+from cvgl_bench.training.options import TrainingOptions
+
+BEST, BEST_EPOCH = "best.safetensors", "best.json"
+
+
+class Selector:
+    """Holds out what validation needs and keeps the best weights on disk."""
+
+    def __init__(
+        self,
+        method: Method,
+        task: Task,
+        options: TrainingOptions,
+        evaluation: EvaluationOptions,
+        place: Place,
+        folder: Path,
+    ) -> None:
+        self._method, self._options, self._evaluation = method, options, evaluation
+        self._place, self._folder = place, folder
+        self._best = -1.0
+        self._best_epoch: int | None = None
+        self.train_split, self._held_out = task.train, None
+        if options.select == "validation":
+            self.train_split, self._held_out = hold_out(
+                task.train, options.validation_fraction, seed=options.seed
+            )
+        elif options.select == "test":
+            self._held_out = task.test
+        self.where = {"validation": "held-out training tiles", "test": "the test split"}.get(
+            options.select, ""
+        )
+
+    def validate(self, network: nn.Module, epoch: int) -> float | None:
+        """Return recall@1 after an epoch (None where nothing is validated) and keep the best weights."""
+        due = epoch % self._options.validate_every == 0 or epoch == self._options.epochs
+        if self._held_out is None or not due:
+            return None
+        outcome = evaluate(
+            self._method, network, self._held_out, options=self._evaluation, place=self._place, locate=False
+        )
+        recall = float((outcome.ranking.rank == 0).mean())
+        if recall > self._best:
+            save_tensors(network.state_dict(), self._folder / BEST, metadata={"epoch": str(epoch)})
+            record = json.dumps({"epoch": epoch, "recall@1": recall})
+            write_text(self._folder / BEST_EPOCH, record + "\n", replace=True)
+            self._best, self._best_epoch = recall, epoch
+        return recall
+
+    def restore(self) -> None:
+        """Take up the best epoch that an interrupted run had found."""
+        if (self._folder / BEST_EPOCH).exists():
+            record = json.loads((self._folder / BEST_EPOCH).read_text(encoding="utf-8"))
+            self._best, self._best_epoch = record["recall@1"], record["epoch"]
+
+    def finish(self, network: nn.Module, last_epoch: int) -> Selection:
+        """Load the chosen epoch's weights into `network` and say which it is."""
+        if self._best_epoch is None:
+            return Selection(rule="last", epoch=last_epoch)
+        network.load_state_dict(read_tensors(self._folder / BEST), strict=True)
+        (self._folder / BEST).unlink()
+        return Selection(rule=self._options.select, epoch=self._best_epoch)
+
+
+def hold_out(split: Split, fraction: float, *, seed: int) -> tuple[Split, Split]:
+    """Return (training, validation) splits that share no positive tile.
+
+    A seeded share of the positive tiles moves to validation with all its queries; the references of
+    validation are those tiles alone.
+    """
+    tiles = np.unique(split.truth)
+    count = round(fraction * len(tiles))
+    if not 0 < count < len(tiles):
+        raise TrainingError(
+            f"Holding out {fraction:g} of {len(tiles)} training tiles leaves nothing on one side; "
+            "change `validation_fraction` or set `select=last`."
+        )
+    chosen = np.random.default_rng(seed).choice(tiles, count, replace=False)
+    held = np.isin(split.truth, chosen)
+    return _part(split, ~held, "train"), _part(split, held, "validation", references=np.sort(chosen))
+
+
+def _part(split: Split, mask: np.ndarray, name: str, *, references: np.ndarray | None = None) -> Split:
+    rows = np.arange(len(split.references)) if references is None else references
+    new_row = np.full(len(split.references) + 1, -1)
+    new_row[rows] = np.arange(len(rows))
+    return Split(
+        name=f"{split.name}/{name}",
+        root=split.root,
+        references=split.references.iloc[rows].reset_index(drop=True),
+        queries=split.queries[mask].reset_index(drop=True),
+        truth=new_row[split.truth[mask]],
+        covers=new_row[split.covers[mask]],
+        position_px=split.position_px[mask],
+    )

@@ -1,0 +1,100 @@
+"""Fixtures shared by the tests: a small world of noise in the layout of DReSS, made in milliseconds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from cvgl_bench import geo
+
+TILE_PX, ZOOM, TILES_PER_SIDE = 32, 18, 3
+CITIES = {"Aa": (48.0, 2.0), "Bb": (-33.0, 151.0)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_threads():
+    """Keep torch from oversubscribing small machines."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture
+def sample_data() -> Path:
+    """The folder of real sample data, or a skip where it is not given."""
+    folder = os.environ.get("CVGL_SAMPLE_DATA")
+    if not folder:
+        pytest.skip("CVGL_SAMPLE_DATA, the folder of real sample data, is not set")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def noise_world(tmp_path_factory) -> tuple[Path, Path]:
+    """Return (card, root) of two cities with nine tiles and eighteen queries each.
+
+    A query's panorama repeats the colours of its tile, so that a network can learn the match.
+    """
+    folder = tmp_path_factory.mktemp("noise")
+    root = folder / "world"
+    generator = np.random.default_rng(0)
+    for city, (lat, lon) in CITIES.items():
+        _write_city(root, city, lat, lon, generator)
+    card = {
+        "name": "noise",
+        "title": "Noise",
+        "layout": "dress",
+        "cities": list(CITIES),
+        "splits": {
+            "same": {"train": list(CITIES), "test": list(CITIES)},
+            "cross": {"train": ["Aa"], "test": ["Bb"]},
+        },
+        "tile": {"size_px": [TILE_PX, TILE_PX], "zoom": ZOOM},
+        "panorama": {"size_px": [TILE_PX, 2 * TILE_PX]},
+        "licence": "CC0-1.0",
+        "access": "made by the tests",
+    }
+    path = folder / "noise.yaml"
+    path.write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
+    return path, root
+
+
+def _write_city(root: Path, city: str, lat: float, lon: float, generator: np.random.Generator) -> None:
+    for view in ("panorama", "satellite"):
+        (root / city / view).mkdir(parents=True)
+    labels = root / "splits_new" / city
+    labels.mkdir(parents=True)
+    left, top = (np.floor(v) for v in geo.mercator_px(lat, lon, ZOOM))
+    names, colours = [], []
+    for j in range(TILES_PER_SIDE):
+        for i in range(TILES_PER_SIDE):
+            centre = geo.from_mercator_px(left + (i + 0.5) * TILE_PX, top + (j + 0.5) * TILE_PX, ZOOM)
+            names.append(f"satellite_z{ZOOM}_{centre[1]:.10f}_{centre[0]:.10f}.png")
+            colours.append(generator.integers(40, 216, 3))
+            _noise(colours[-1], (TILE_PX, TILE_PX), generator).save(root / city / "satellite" / names[-1])
+    lines = []
+    for row, colour in enumerate(colours):
+        for copy in range(2):
+            x, y = generator.uniform(2, TILE_PX - 2, 2).round(2)
+            j, i = divmod(row, TILES_PER_SIDE)
+            q_lat, q_lon = geo.from_mercator_px(left + i * TILE_PX + x, top + j * TILE_PX + y, ZOOM)
+            name = f"{city}{row}{copy},0,{q_lat:.8f},{q_lon:.8f},0,.png"
+            _noise(colour, (TILE_PX, 2 * TILE_PX), generator).save(root / city / "panorama" / name)
+            others = [r for r in (row + 1, row + 3, row + 4) if r < len(names)] + [r for r in range(3) if r != row]
+            fields = [name, names[row], x, y]
+            for other in others[:3]:
+                oj, oi = divmod(other, TILES_PER_SIDE)
+                fields += [names[other], x + (i - oi) * TILE_PX, y + (j - oj) * TILE_PX]
+            lines.append(" ".join(map(str, fields)))
+    (labels / "satellite_list.txt").write_text("\n".join(names) + "\n")
+    (labels / "pano_label_balanced.txt").write_text("\n".join(lines) + "\n")
+    (labels / "same_area_balanced_train.txt").write_text("\n".join(lines[::2]) + "\n")
+    (labels / "same_area_balanced_test.txt").write_text("\n".join(lines[1::2]) + "\n")
+
+
+def _noise(colour: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> Image.Image:
+    pixels = colour + generator.normal(0, 12, (*size, 1))
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
