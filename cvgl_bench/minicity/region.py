@@ -1,0 +1,127 @@
+"""Draws one region, writes its images, and returns its lines for the lists: one unit of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvgl_bench.minicity.chance import city_seed, generator
+from cvgl_bench.minicity.labels import label_line, panorama_name, tile_name
+from cvgl_bench.minicity.light import Light
+from cvgl_bench.minicity.overhead import overhead_view, tile
+from cvgl_bench.minicity.panorama import StreetCamera
+from cvgl_bench.minicity.plan import draw_scene
+from cvgl_bench.minicity.queries import clear_of_obstacles, spread, street_positions
+from cvgl_bench.minicity.raster import Canvas, Rasters, rasterise
+from cvgl_bench.minicity.sky import Sky
+from cvgl_bench.minicity.streets import StreetGrid
+from cvgl_bench.minicity.style import STYLES
+from cvgl_bench.minicity.view import SIGHT_M, View
+from cvgl_bench.minicity.world import CityFrame, Region, WorldPlan
+
+Floats = NDArray[np.float64]
+
+MARGIN_M = SIGHT_M + 3
+"""Drawn around a region, so that views and shadows do not end at its border."""
+QUERIES_SEED, CAMERA_SEED = 4, 5
+
+
+@dataclass(frozen=True)
+class RegionLines:
+    """What a region adds to the lists of its city."""
+
+    city: str
+    tiles: list[str]
+    labels: list[str]
+    """Even ones train, odd ones test, counted through the city."""
+    first_panorama: int
+
+
+def write_region(plan: WorldPlan, region: Region, root: Path) -> RegionLines:
+    """Write the images of a region under `root` and return its lines; needs nothing but its arguments."""
+    frame, style = CityFrame(plan, region.city), STYLES[region.city]
+    seed = city_seed(plan.seed, region.city)
+    grid, light = StreetGrid(style, seed), Light(style)
+    margin = int(np.ceil(MARGIN_M * plan.supersample / frame.m_per_px))
+    canvas = _canvas(frame, region, margin)
+    low = np.array([canvas.left, canvas.top]) * canvas.m_per_cell
+    scene = draw_scene(grid, low, low + np.array([canvas.width, canvas.height]) * canvas.m_per_cell)
+    rasters = rasterise(scene, canvas, light)
+    tiles = _write_tiles(frame, region, overhead_view(rasters, scene.trees, light, margin), root)
+    places = _panorama_places(frame, region, grid, rasters)
+    view, sky = _surroundings(plan, region.city)
+    camera = StreetCamera(view, sky, light, rasters, scene.trees)
+    labels = _write_panoramas(frame, region, camera, places, root)
+    return RegionLines(region.city, tiles, labels, region.first_panorama)
+
+
+@lru_cache(maxsize=1)
+def _surroundings(plan: WorldPlan, city: str) -> tuple[View, Sky]:
+    """Return what the regions of a city share."""
+    view, style = View(plan, STYLES[city]), STYLES[city]
+    return view, Sky(view, style, Light(style), city_seed(plan.seed, city))
+
+
+def _canvas(frame: CityFrame, region: Region, margin: int) -> Canvas:
+    plan = frame.plan
+    left, top = _corner(frame, region.rows[0], region.columns[0])
+    right, bottom = _corner(frame, region.rows[-1], region.columns[-1])
+    side = plan.tile_px * plan.supersample + margin
+    left, top, right, bottom = left - margin, top - margin, right + side, bottom + side
+    return Canvas(left, top, right - left, bottom - top, frame.m_per_px / plan.supersample)
+
+
+def _corner(frame: CityFrame, row: int, column: int) -> tuple[int, int]:
+    """Return the north-west corner of a tile in raster cells from the city's centre."""
+    x, y = frame.tile_centre_px(row, column)
+    half = frame.plan.tile_px / 2
+    return round((x - half) * frame.plan.supersample), round((y - half) * frame.plan.supersample)
+
+
+def _write_tiles(frame: CityFrame, region: Region, view: NDArray[np.uint8], root: Path) -> list[str]:
+    plan = frame.plan
+    left, top = _corner(frame, region.rows[0], region.columns[0])
+    names = []
+    for row in region.rows:
+        for column in region.columns:
+            x, y = _corner(frame, row, column)
+            name = tile_name(frame, row, column)
+            image = tile(view, x - left, y - top, plan.tile_px, plan.supersample)
+            image.save(root / region.city / "satellite" / name, quality=plan.jpeg_quality, compress_level=3)
+            names.append(name)
+    return names
+
+
+def _panorama_places(frame: CityFrame, region: Region, grid: StreetGrid, rasters: Rasters) -> Floats:
+    """Return the positions (N, 2) in metres of the region's panoramas, in the order of the lists."""
+    plan = frame.plan
+    half = plan.stride_px / 2
+    low = np.array(frame.tile_centre_px(region.rows[0], region.columns[0])) - half
+    high = np.array(frame.tile_centre_px(region.rows[-1], region.columns[-1])) + half
+    if plan.layout == "vigor":
+        edge = (plan.tiles_per_side - 1) / 2 * plan.stride_px
+        low, high = np.maximum(low, -edge), np.minimum(high, edge)
+    rng = generator(grid.seed, QUERIES_SEED, region.rows[0], region.columns[0])
+    places = street_positions(grid, low * frame.m_per_px, high * frame.m_per_px, rng)
+    places = places[clear_of_obstacles(places, rasters)]
+    chosen = spread(places, plan.stride_px * frame.m_per_px, region.panoramas, rng)
+    return chosen[rng.permutation(len(chosen))]
+
+
+def _write_panoramas(
+    frame: CityFrame, region: Region, camera: StreetCamera, places: Floats, root: Path
+) -> list[str]:
+    seed = city_seed(frame.plan.seed, region.city)
+    labels = []
+    for k, (x_m, y_m) in enumerate(places):
+        x_px, y_px = x_m / frame.m_per_px, y_m / frame.m_per_px
+        name = panorama_name(frame, x_px, y_px)
+        rng = generator(seed, CAMERA_SEED, region.first_panorama + k)
+        image = camera.shoot(x_m, y_m, rng)
+        image.save(root / region.city / "panorama" / name, quality=frame.plan.jpeg_quality)
+        labels.append(label_line(frame, name, x_px, y_px))
+    return labels
