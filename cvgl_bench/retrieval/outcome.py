@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cvgl_bench import geo
 from cvgl_bench.errors import DataError
+from cvgl_bench.splits import Split
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Exact ranks of the truth in the float32 scores, 0 is best; ties count against the method.
+    """Exact ranks of the truth in the float32 scores (see `scores`), 0 is best; ties count against the method.
 
     rank: int64 (Q,), references that score at least as high as the truth, itself excluded.
     ties: int64 (Q,), of those, the ones that score exactly as high.
@@ -90,6 +93,45 @@ class Outcome:
 
 
 EXTRA_PREFIX = "extra_"
+
+
+def outcome(
+    ranking: Ranking, split: Split, *, extra: Mapping[str, NDArray[np.float64]] | None = None
+) -> Outcome:
+    """Join a ranking with the geometry of the split it ranked.
+
+    extra: further per-query columns by name, (Q,). Raises DataError where the ranking or an extra
+    column has another number of queries than the split, or names a reference the split lacks.
+    """
+    columns = {name: np.asarray(values, np.float64) for name, values in (extra or {}).items()}
+    for name, values in (
+        ("The ranking", ranking.rank),
+        *((f"Extra column '{n}'", v) for n, v in columns.items()),
+    ):
+        if values.shape != (len(split),):
+            raise DataError(
+                f"{name} has shape {values.shape}, but split '{split.name}' has {len(split)} queries. "
+                "Rank the embeddings of this split."
+            )
+    best = ranking.top_rows[:, 0]
+    if best.size and best.max() >= len(split.references):
+        raise DataError(
+            f"The ranking names reference {best.max()}, but split '{split.name}' has only "
+            f"{len(split.references)}. Rank the embeddings of this split."
+        )
+    queries, centres = (
+        table[["lat", "lon"]].to_numpy(np.float64) for table in (split.queries, split.references)
+    )
+    return Outcome(
+        ranking=ranking,
+        distance_m=geo.geodesic_m(*queries.T, *centres[best].T),
+        decentrality=split.decentrality,
+        city=split.queries["city"].to_numpy(str),
+        truth=split.truth,
+        covers=split.covers,
+        reference_count=len(split.references),
+        extra=columns,
+    )
 
 
 def read_outcome(path: Path) -> Outcome:

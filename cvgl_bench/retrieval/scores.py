@@ -1,0 +1,57 @@
+"""The score of a query and a reference: one number, whatever the block, the precision or the device.
+
+The score is the dot product of the two unit float32 rows, each product exact in float64, added up by
+halves in float64 and rounded to float32. A matrix product adds in an order that varies with its shape
+and the machine, so two equal references may get scores that differ in the last bit; these cannot.
+"""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FLOAT64_ROUNDING = 2.0**-53
+
+CPU_PAIRS, GPU_PAIRS = 256, 65536
+"""Pairs scored at a time: what stays in a processor's cache, what fills a GPU."""
+
+
+def sum_by_halves(values: Tensor | NDArray) -> Tensor | NDArray:
+    """Sum float64 (N, D) over D in a fixed order, the second half onto the first; overwrites `values`."""
+    while values.shape[1] > 1:
+        half = values.shape[1] // 2
+        odd = values.shape[1] % 2
+        if odd:
+            values[:, 0] += values[:, -1]
+        values[:, :half] += values[:, half : 2 * half]
+        values = values[:, :half]
+    return values[:, 0]
+
+
+def float64_bound(dimensions: int) -> float:
+    """Return how far two float64 dot products of unit rows, added in any two orders, may lie apart."""
+    return 2.02 * dimensions * FLOAT64_ROUNDING
+
+
+def pair_scores(queries: Tensor, references: Tensor, query_rows: Tensor, reference_rows: Tensor) -> Tensor:
+    """Return float32 (N,), the scores of pairs of rows of `queries` (A, D) and `references` (B, D)."""
+    size = CPU_PAIRS if queries.device.type == "cpu" else GPU_PAIRS
+    size = min(size, len(query_rows))
+    scores = torch.empty(len(query_rows), dtype=torch.float32, device=queries.device)
+    rows = torch.empty(size, queries.shape[1], device=queries.device)
+    left, right = (torch.empty_like(rows, dtype=torch.float64) for _ in range(2))
+    bound = float64_bound(queries.shape[1])
+    for start in range(0, len(query_rows), max(size, 1)):
+        pick = slice(start, min(start + size, len(query_rows)))
+        count = pick.stop - pick.start
+        for source, numbers, wide in ((queries, query_rows, left), (references, reference_rows, right)):
+            wide[:count].copy_(torch.index_select(source, 0, numbers[pick], out=rows[:count]))
+        product = left[:count].mul_(right[:count])
+        total = product.sum(dim=1)
+        rounded = total.float()
+        close = ((total - bound).float() != (total + bound).float()).nonzero()[:, 0]
+        if len(close):
+            rounded[close] = sum_by_halves(product[close]).float()
+        scores[pick] = rounded + 0.0  # -0 becomes 0: equal scores have equal bits
+    return scores

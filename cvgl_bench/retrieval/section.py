@@ -1,0 +1,216 @@
+"""A section of the queries that meets all references block by block."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cvgl_bench.retrieval import best, tiles
+from cvgl_bench.retrieval.blocks import ReferenceBlock, Search
+from cvgl_bench.retrieval.precision import Operand, product_bound, split_product
+from cvgl_bench.retrieval.rows import Rows, slices
+from cvgl_bench.retrieval.scores import float64_bound, pair_scores
+
+FINER = {torch.bfloat16: torch.float32, torch.float16: torch.float32, torch.float32: torch.float64}
+
+OPEN_SHARE = {torch.bfloat16: 1 / 256, torch.float16: 1 / 256, torch.float32: 1 / 64}
+"""Share of a tile that is scored again one by one; with more, the next finer type is the cheaper way."""
+
+OPEN_LEAST = 4096
+"""So many scores of a tile may be scored again however small it is."""
+
+CONTENDERS_PER_PLACE = 4
+"""So many contenders for each place among the best are no reason to take a finer type."""
+
+LISTED_SHARE = 0.5
+"""With a greater share of contenders for the top a tile is cut in two: the first piece settles most."""
+
+CUT_LEAST = tiles.GROUP
+"""A tile of so few references is not cut."""
+
+PENDING_PER_LINE = 64
+"""With more contenders waiting they are settled, so that ties cannot pile up."""
+
+SPLIT_SHARE = 1 / 4096
+"""With a greater share undecided it pays to add up a product in SPLITS parts, whose bound is tighter."""
+
+SPLITS = 4
+
+TRUTHS_AT_ONCE = 1024
+"""References read at a time to be scored with a query of their own."""
+
+
+class Section:
+    """Queries on their way through the references, with what is known of each so far."""
+
+    def __init__(
+        self, queries: Tensor, search: Search, truth: NDArray[np.int64], covers: NDArray[np.int64]
+    ) -> None:
+        device = queries.device
+        self._queries, self._search = queries, search
+        self._truth, self._covers = (torch.from_numpy(rows).to(device) for rows in (truth, covers))
+        self._truth_scores = _scores_of(queries, search.references, truth)
+        self._above_covers = _covers_above(queries, search.references, truth, covers, self._truth_scores)
+        self._rank, self._ties = (torch.zeros(len(queries), dtype=torch.int64, device=device) for _ in "12")
+        self._parts = list(slices(len(queries), search.lines))
+        self._shifts = [search.frame.shift(queries[part]) for part in self._parts]
+        self._best = [best.Best(part.stop - part.start, search.top, device) for part in self._parts]
+        self._dtypes = [search.dtype] * len(self._parts)
+        self._splits = [1] * len(self._parts)
+        self._operands: dict[tuple[int, torch.dtype], Operand] = {}
+        self._buffers: dict[torch.dtype, Tensor] = {}
+
+    def meet(self, block: ReferenceBlock) -> None:
+        """Compare all queries of the section with a block of references."""
+        for number in range(len(self._parts)):
+            self._meet(number, block)
+
+    def finish(self) -> tuple[NDArray, ...]:
+        """Return the columns of a Ranking; the truth is not its own rival."""
+        for number in range(len(self._parts)):
+            self._settle(number)
+        rank = self._rank - 1
+        top = (torch.cat(column) for column in zip(*(each.table() for each in self._best), strict=True))
+        columns = (rank, self._ties - 1, rank - self._above_covers, *top)
+        return tuple(column.numpy(force=True) for column in columns)
+
+    def _meet(self, number: int, block: ReferenceBlock) -> None:
+        part, dtype, splits = self._parts[number], self._dtypes[number], self._splits[number]
+        queries, references = self._operand(number, dtype), block.operand(dtype)
+        shift = self._shifts[number]
+        bound = product_bound(queries, references, splits) + 2 * float64_bound(self._queries.shape[1])
+        scores = self._product(queries.values, references.values, splits)
+        entry = self._entry(number, block, scores, bound)
+        limits = tiles.limits_around(self._truth_scores[part], shift, bound, dtype)
+        most = LISTED_SHARE if len(block) > CUT_LEAST else 1.0
+        found = tiles.scan(tiles.in_order(scores), limits, entry, block.counts, most)
+        if found is None:
+            for piece in block.cut():
+                self._meet(number, piece)
+            return
+        sure = tiles.intervals(found, shift, bound, dtype)
+        undecided = int((found.undecided & sure.scores.isnan()).sum())
+        if dtype in FINER and self._too_open(undecided, found, sure, scores):
+            self._dtypes[number], self._splits[number] = FINER[dtype], 1
+            self._meet(number, block)
+            return
+        if dtype == torch.float32 and undecided > SPLIT_SHARE * scores.numel():
+            self._splits[number] = SPLITS
+        self._count(part, block, found, sure.scores)
+        self._offer(number, block, found, sure)
+
+    def _too_open(self, undecided: int, found: tiles.Scan, sure: tiles.Intervals, scores: Tensor) -> bool:
+        share = max(OPEN_SHARE[scores.dtype] * scores.numel(), OPEN_LEAST)
+        usual = CONTENDERS_PER_PLACE * self._search.top * len(scores)
+        contenders = int((found.contender & sure.scores.isnan()).sum())
+        return undecided > share or contenders > max(share, usual)
+
+    def _entry(self, number: int, block: ReferenceBlock, scores: Tensor, bound: Tensor) -> Tensor:
+        """Return (A,), the least computed score that may be among the best of its line.
+
+        A reference that ties with the last of the best comes after it if that one is neither cover
+        nor truth and stands in an earlier row.
+        """
+        each = self._best[number]
+        shift, floor = self._shifts[number], each.floor()
+        if bool(torch.isinf(floor).all()) and len(block) >= self._search.top:
+            last, widened = tiles.widened(scores.topk(self._search.top, dim=1).values[:, -1], scores.dtype)
+            return tiles.comparable(last - widened - 2 * bound - best.TIE_MARGIN, scores.dtype)
+        last, kind, row = each.last()
+        past = (kind == best.OTHER) & (row < block.first_row)
+        settled = tiles.reach(last, past, shift, bound, scores.dtype)
+        return torch.maximum(settled, tiles.comparable(floor - shift - bound - best.TIE_MARGIN, scores.dtype))
+
+    def _count(self, part: slice, block: ReferenceBlock, found: tiles.Scan, scores: Tensor) -> None:
+        """Count the references at or above the truth, scoring the undecided; fills in their `scores`."""
+        self._rank[part] += found.above + found.ties
+        self._ties[part] += found.ties
+        again = (found.undecided & scores.isnan()).nonzero()[:, 0]
+        scores[again] = pair_scores(self._queries[part], block.rows, found.lines[again], found.columns[again])
+        undecided = found.undecided.nonzero()[:, 0]
+        lines, scores = found.lines[undecided], scores[undecided]
+        truth_scores = self._truth_scores[part][lines]
+        weights = torch.ones_like(lines) if block.counts is None else block.counts[found.columns[undecided]]
+        self._rank[part].index_add_(0, lines, weights * (scores >= truth_scores))
+        self._ties[part].index_add_(0, lines, weights * (scores == truth_scores))
+
+    def _offer(self, number: int, block: ReferenceBlock, found: tiles.Scan, sure: tiles.Intervals) -> None:
+        rivals = found.contender.nonzero()[:, 0]
+        each = self._best[number]
+        each.offer(
+            best.Contenders(
+                found.lines[rivals],
+                found.columns[rivals] + block.first,
+                sure.low[rivals],
+                sure.high[rivals],
+                sure.scores[rivals],
+            )
+        )
+        if each.pending_count > PENDING_PER_LINE * len(each.floor()):
+            self._settle(number)
+
+    def _settle(self, number: int) -> None:
+        part, copies = self._parts[number], self._search.copies
+
+        def settle(pending: best.Contenders) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            scores, lines = pending.scores, pending.lines
+            again = scores.isnan().nonzero()[:, 0]
+            rows = copies.rows[pending.groups[again].numpy(force=True)]
+            scores[again] = _scores_of(self._queries[part], self._search.references, rows, lines[again])
+            rows, place = copies.expand(pending.groups, self._search.top + self._covers.shape[1] + 1)
+            lines, scores = lines[place], scores[place]
+            return lines, rows, scores, best.kinds(rows, self._truth[part][lines], self._covers[part][lines])
+
+        self._best[number].settle(settle)
+
+    def _operand(self, number: int, dtype: torch.dtype) -> Operand:
+        """Return a part of the queries in the type of a product; kept, as all blocks need it."""
+        if (number, dtype) in self._operands:
+            return self._operands[number, dtype]
+        operand = self._search.frame.queries(self._queries[self._parts[number]], dtype)
+        if dtype != torch.float64:
+            self._operands[number, dtype] = operand
+        return operand
+
+    def _product(self, queries: Tensor, references: Tensor, splits: int) -> Tensor:
+        """Return scores (A, B) in a buffer that the next product overwrites."""
+        shape = len(queries), len(references)
+        size = shape[0] * shape[1]
+        buffer = self._buffers.get(queries.dtype)
+        if buffer is None or buffer.numel() < size:
+            buffer = self._buffers[queries.dtype] = queries.new_empty(size)
+        return split_product(queries, references, splits, out=buffer[:size].view(shape))
+
+
+def _scores_of(
+    queries: Tensor, references: Rows, rows: NDArray[np.int64], lines: Tensor | None = None
+) -> Tensor:
+    """Return float32 (N,), the scores of reference `rows` and query `lines`, by default each its own."""
+    lines = torch.arange(len(rows), device=queries.device) if lines is None else lines
+    parts = [queries.new_empty(0)]
+    for start in range(0, len(rows), TRUTHS_AT_ONCE):
+        taken = references.take(rows[start : start + TRUTHS_AT_ONCE])
+        each = torch.arange(len(taken), device=taken.device)
+        parts.append(pair_scores(queries, taken, lines[start : start + TRUTHS_AT_ONCE], each))
+    return torch.cat(parts)
+
+
+def _covers_above(
+    queries: Tensor,
+    references: Rows,
+    truth: NDArray[np.int64],
+    covers: NDArray[np.int64],
+    truth_scores: Tensor,
+) -> Tensor:
+    """Return int64 (A,), covers that score at least as high as the truth; each counts once."""
+    above = torch.zeros(len(truth), dtype=torch.int64, device=queries.device)
+    for number, column in enumerate(covers.T):
+        seen = (covers[:, :number] == column[:, None]).any(axis=1)
+        lines = np.flatnonzero((column >= 0) & (column != truth) & ~seen)
+        if len(lines):
+            lines_there = torch.from_numpy(lines).to(queries.device)
+            scores = _scores_of(queries, references, column[lines], lines_there)
+            above[lines_there] += scores >= truth_scores[lines_there]
+    return above
