@@ -1,0 +1,246 @@
+"""`cvgl-bench compare`: runs against each other on the same queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from cvgl_bench.compare import Comparison, Difference, Standing
+    from cvgl_bench.metrics import Metric
+    from cvgl_bench.run_groups import FinishedRun
+
+MISSING = "-"
+
+
+@click.command(name="compare")
+@click.argument("folders", metavar="RUN_A RUN_B [RUN...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--metric",
+    "wanted",
+    multiple=True,
+    help="Metric to compare pair by pair and by decentrality; may be repeated. [default: recall@1]",
+)
+@click.option(
+    "--pool/--no-pool",
+    default=True,
+    show_default=True,
+    help="Take runs that differ only in the seed as one method.",
+)
+@click.option("--resamples", type=click.IntRange(min=100), default=1000, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(
+    folders: tuple[Path, ...], wanted: tuple[str, ...], pool: bool, resamples: int, as_json: bool
+) -> None:
+    """Compare runs on the same queries, with intervals.
+
+    A run is a folder that `cvgl-bench run` wrote. Runs of one method with different seeds count as one
+    method, and the spread between the seeds widens the intervals.
+
+    Example:
+
+        cvgl-bench compare runs/*-sample4geo-mini-dress-cross runs/*-auxgeo-mini-dress-cross
+    """
+    from cvgl_bench.compare import compare
+    from cvgl_bench.plugins import load_plugins
+    from cvgl_bench.run_groups import group_runs, read_runs
+
+    if len(folders) < 2:
+        raise click.UsageError("Give at least two run folders, such as runs/A runs/B.")
+    plugins = load_plugins()
+    chosen = [plugins.metrics[id] for id in wanted or ("recall@1",)]
+    groups = group_runs(read_runs(folders), pool=pool)
+    found = compare(
+        {name: [run.outcome for run in members] for name, members in groups.items()},
+        _in_order([entry.thing for _, entry in plugins.metrics]),
+        edges=_edges(groups),
+        resamples=resamples,
+    )
+    if as_json:
+        click.echo(json.dumps(_as_data(found, groups), indent=2))
+        return
+    click.echo(_headline(found, groups))
+    click.echo("\n" + _metric_table(found))
+    for note in _undefined(found):
+        click.echo(note)
+    reported = {metric.id for metric in found.metrics}
+    for metric in chosen:
+        if metric.id not in reported:
+            click.echo(f"\n{metric.id} is not reported by all of these runs.")
+            continue
+        click.echo("\n" + _pair_table(found, metric))
+        click.echo("\n" + _stratum_table(found, metric))
+    click.echo("\n" + _legend(found))
+
+
+def _in_order(metrics: Sequence[Metric]) -> list[Metric]:
+    """Return the built-in metrics in the order of the tables, then others by name."""
+    from cvgl_bench.metrics import METRICS
+
+    places = {metric.id: place for place, metric in enumerate(METRICS)}
+    return sorted(metrics, key=lambda metric: (places.get(metric.id, len(places)), metric.id))
+
+
+def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
+    """Return the edges of the decentrality bins that the first run was reported with."""
+    from cvgl_bench.splits import DEFAULT_DECENTRALITY_EDGES
+
+    first = next(iter(groups.values()))[0]
+    bins = first.result.metrics.by_decentrality
+    return (
+        tuple(sorted({float(edge) for name in bins for edge in name.split("-")}))
+        or DEFAULT_DECENTRALITY_EDGES
+    )
+
+
+def _headline(found: Comparison, groups: dict[str, list[FinishedRun]]) -> str:
+    from cvgl_bench.leaderboard.settings import seed_of
+
+    task = next(iter(groups.values()))[0].result.task
+    lines = [f"{task.dataset}, {task.split}-area: {found.query_count:,} queries, the same in every run."]
+    width = max(map(len, groups))
+    for name, members in groups.items():
+        seeds = [str(seed_of(run.result)) for run in members if seed_of(run.result) is not None]
+        text = f"{len(members)} run{'s' if len(members) > 1 else ''}"
+        if seeds:
+            text += f", seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
+        lines.append(f"  {name:<{width}}  {text}")
+    return "\n".join(lines)
+
+
+def _metric_table(found: Comparison) -> str:
+    """Return one row a metric, one column a method: value, interval, letters."""
+    from tabulate import tabulate
+
+    from cvgl_bench.compare import OVERALL
+
+    rows = [
+        [
+            metric.id,
+            metric.unit,
+            *(_standing(s, metric) for s in found.standings[metric.id][OVERALL].values()),
+        ]
+        for metric in found.metrics
+    ]
+    return tabulate(rows, headers=["metric", "unit", *found.runs], disable_numparse=True)
+
+
+def _undefined(found: Comparison) -> list[str]:
+    from cvgl_bench.cli.tables import undefined_notes
+    from cvgl_bench.compare import OVERALL
+
+    any_method = next(iter(found.runs))
+    estimates = {id: strata[OVERALL][any_method].estimate for id, strata in found.standings.items()}
+    return undefined_notes(estimates, {metric.id: metric for metric in found.metrics})
+
+
+def _pair_table(found: Comparison, metric: Metric) -> str:
+    """Return one row a pair of methods: the difference, its interval and p-value, and the verdict."""
+    from tabulate import tabulate
+
+    from cvgl_bench.compare import OVERALL
+
+    pairs = [d for d in found.differences if d.metric == metric.id and d.stratum == OVERALL]
+    rows = [
+        [
+            f"{d.first} - {d.second}",
+            _difference(d, metric),
+            _p(d.p),
+            _p(d.p_adjusted),
+            d.test,
+            _verdict(d, metric),
+        ]
+        for d in pairs
+    ]
+    unit = "points" if metric.unit == "%" else metric.unit
+    headers = [f"difference in {metric.id}", unit or "value", "p", "p (Holm)", "test", "verdict"]
+    return tabulate(rows, headers=headers, disable_numparse=True)
+
+
+def _stratum_table(found: Comparison, metric: Metric) -> str:
+    """Return one row a bin, one column a method, and the difference where there are two methods."""
+    from tabulate import tabulate
+
+    from cvgl_bench.compare import OVERALL
+
+    rows = []
+    for stratum, standings in found.standings[metric.id].items():
+        if stratum == OVERALL:
+            continue
+        count = min(standing.estimate.count for standing in standings.values())
+        row = [stratum, count, *(_standing(s, metric) for s in standings.values())]
+        pairs = [d for d in found.differences if d.metric == metric.id and d.stratum == stratum]
+        if len(found.runs) == 2:
+            row += [_difference(pairs[0], metric), _p(pairs[0].p_adjusted)] if pairs else [MISSING, MISSING]
+        rows.append(row)
+    headers = ["decentrality", "queries", *found.runs]
+    if len(found.runs) == 2:
+        headers += ["difference", "p (Holm)"]
+    table = tabulate(rows, headers=headers, disable_numparse=True)
+    return f"{metric.id}{f' in {metric.unit}' if metric.unit else ''} by decentrality\n{table}"
+
+
+def _legend(found: Comparison) -> str:
+    lines = [
+        "Methods that share a letter in a row cannot be told apart; 'a' is the best group. Told apart: p "
+        "below 0.05 after Holm's correction, and a 95 % interval of the difference without zero.",
+        "Intervals redraw the tiles with all their queries, because queries of one tile are not independent.",
+    ]
+    if any(count > 1 for count in found.runs.values()):
+        lines.append(
+            "Intervals and p-values of methods with several runs include the spread between seeds (Student)."
+        )
+    if any(count == 1 for count in found.runs.values()):
+        lines.append("One run shows nothing of how much its training seed matters.")
+    return "\n".join(click.wrap_text(line, 108) for line in lines)
+
+
+def _standing(standing: Standing, metric: Metric) -> str:
+    from cvgl_bench.leaderboard.estimates import print_estimate
+
+    if standing.estimate.value is None:
+        return MISSING
+    return f"{print_estimate(standing.estimate, metric.unit)} {standing.letters}"
+
+
+def _difference(difference: Difference, metric: Metric) -> str:
+    scale = 100 if metric.unit == "%" else 1
+    text = f"{scale * difference.value:+.2f}"
+    if difference.low is None or difference.high is None:
+        return text
+    return f"{text} [{scale * difference.low:+.2f}, {scale * difference.high:+.2f}]"
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _verdict(difference: Difference, metric: Metric) -> str:
+    if not difference.told_apart:
+        return "cannot be told apart"
+    better = difference.first if (difference.value > 0) == metric.higher_is_better else difference.second
+    return f"{better} is better"
+
+
+def _as_data(found: Comparison, groups: dict[str, list[FinishedRun]]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "query_count": found.query_count,
+        "methods": {name: [run.result.id for run in members] for name, members in groups.items()},
+        "standings": {
+            metric: {
+                stratum: {
+                    name: {**standing.estimate.model_dump(), "letters": standing.letters}
+                    for name, standing in standings.items()
+                }
+                for stratum, standings in strata.items()
+            }
+            for metric, strata in found.standings.items()
+        },
+        "differences": [{**asdict(d), "told_apart": d.told_apart} for d in found.differences],
+    }

@@ -1,0 +1,116 @@
+"""Metrics for embeddings made elsewhere: plain arrays in, outcome and metrics out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvgl_bench import geo
+from cvgl_bench.errors import DataError
+from cvgl_bench.metrics import METRICS, Metric
+from cvgl_bench.results import Metrics
+from cvgl_bench.retrieval import Outcome, rank
+from cvgl_bench.splits import DEFAULT_DECENTRALITY_EDGES
+from cvgl_bench.statistics import summarise
+from cvgl_bench.statistics.summary import RESAMPLES
+
+if TYPE_CHECKING:
+    import torch
+
+    from cvgl_bench.progress import Progress
+    from cvgl_bench.retrieval.precision import Precision
+    from cvgl_bench.retrieval.rows import Embeddings
+
+TOP = 10
+"""Best references that the outcome keeps for each query."""
+
+
+def score(
+    query_embeddings: Embeddings,
+    reference_embeddings: Embeddings,
+    truth: ArrayLike,
+    covers: ArrayLike | None = None,
+    *,
+    query_lat_lon: ArrayLike | None = None,
+    reference_lat_lon: ArrayLike | None = None,
+    decentrality: ArrayLike | None = None,
+    city: Sequence[str] | None = None,
+    clusters: ArrayLike | None = None,
+    metrics: Iterable[Metric] = METRICS,
+    edges: Sequence[float] = DEFAULT_DECENTRALITY_EDGES,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    top: int = TOP,
+    precision: Precision = "auto",
+    device: torch.device | None = None,
+    normalise: bool = True,
+    progress: Progress | None = None,
+) -> tuple[Outcome, Metrics]:
+    """Rank the references of every query by cosine similarity and return the outcome and its metrics.
+
+    query_embeddings (Q, D), reference_embeddings (R, D): arrays, memory-mapped or not, or tensors.
+    truth (Q,): row of each query's positive. covers (Q, K): rows of its semi-positives, padded with -1.
+    query_lat_lon (Q, 2), reference_lat_lon (R, 2): degrees, the reference's of its centre. Without both
+        the distances are NaN and the metrics that need them have count 0.
+    decentrality (Q,), city (Q,): without them there are no such strata. clusters (Q,): labels of queries
+        that are not independent, by default those of one positive.
+    edges: of the decentrality bins. seed, resamples: of the bootstrap behind the 95 % intervals.
+    top, precision, device, normalise, progress: as for `cvgl_bench.retrieval.rank`.
+
+    Raises EmbeddingError for embeddings or rows that cannot be ranked, DataError for a column whose
+    length is not that of its table.
+
+    >>> import numpy as np
+    >>> found, metrics = score(np.eye(3), np.eye(3), truth=[0, 1, 0])
+    >>> found.ranking.rank
+    array([0, 0, 2])
+    >>> round(metrics.overall["recall@1"].value, 3)
+    0.667
+    """
+    truth = np.asarray(truth, np.int64)
+    covers = np.empty((len(truth), 0), np.int64) if covers is None else np.asarray(covers, np.int64)
+    ranking = rank(
+        query_embeddings,
+        reference_embeddings,
+        truth,
+        covers,
+        top=top,
+        precision=precision,
+        device=device,
+        normalise=normalise,
+        progress=progress,
+    )
+    queries, references = len(truth), len(reference_embeddings)
+    at = _column("query_lat_lon", query_lat_lon, (queries, 2))
+    centres = _column("reference_lat_lon", reference_lat_lon, (references, 2))
+    found = Outcome(
+        ranking=ranking,
+        distance_m=geo.geodesic_m(*at.T, *centres[ranking.top_rows[:, 0]].T),
+        decentrality=_column("decentrality", decentrality, (queries,)),
+        city=_cities(city, queries),
+        truth=truth,
+        covers=covers,
+        reference_count=references,
+        extra={},
+    )
+    labels = None if clusters is None else np.asarray(clusters)
+    return found, summarise(found, metrics, edges=edges, seed=seed, resamples=resamples, clusters=labels)
+
+
+def _column(name: str, given: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return a column of numbers, NaN where it was not given."""
+    column = np.full(shape, np.nan) if given is None else np.asarray(given, np.float64)
+    if column.shape != shape:
+        raise DataError(f"{name} has shape {column.shape}, but the embeddings ask for {shape}.")
+    return column
+
+
+def _cities(city: Sequence[str] | None, count: int) -> NDArray[np.str_]:
+    """Return the city of each query, empty where unknown."""
+    cities = np.full(count, "") if city is None else np.asarray(city, str)
+    if cities.shape != (count,):
+        raise DataError(f"city has shape {cities.shape}, but there are {count} queries.")
+    return cities

@@ -1,0 +1,110 @@
+"""Scoring plain arrays."""
+
+import doctest
+
+import numpy as np
+import pytest
+
+from cvgl_bench import geo, scoring
+from cvgl_bench.errors import DataError, EmbeddingError
+from cvgl_bench.metrics import Metric
+from cvgl_bench.retrieval import read_outcome
+from cvgl_bench.scoring import score
+
+
+@pytest.fixture
+def arrays():
+    """Ten references on a line 50 m apart; the query of each lies 10 m north of it, but two are swapped."""
+    places = np.eye(10)
+    queries = places[[1, 0, *range(2, 10)]]
+    lon = np.arange(10) * 50 / 111_320
+    return {
+        "query_embeddings": queries,
+        "reference_embeddings": places,
+        "truth": np.arange(10),
+        "reference_lat_lon": np.stack([np.zeros(10), lon], axis=1),
+        "query_lat_lon": np.stack([np.full(10, 10 / 110_574), lon], axis=1),
+        "decentrality": np.linspace(0, 0.9, 10),
+        "city": ["Aa"] * 4 + ["Bb"] * 6,
+        "resamples": 100,
+    }
+
+
+def test_doctest():
+    assert doctest.testmod(scoring).failed == 0
+
+
+def test_everything_is_joined(arrays):
+    found, metrics = score(**arrays, covers=[[1], [-1], *[[-1]] * 8])
+    assert metrics.overall["recall@1"].value == 0.8
+    assert metrics.overall["covered@1"].value == 0.9
+    assert metrics.overall["recall@1_100m"].value == 1
+    np.testing.assert_allclose(found.distance_m, [*[np.hypot(10, 50)] * 2, *[10] * 8], atol=0.1)
+    assert metrics.by_city["Aa"]["recall@1"].value == 0.5
+    assert metrics.by_city["Bb"]["recall@1"].count == 6
+    assert metrics.by_decentrality["0.0-0.2"]["recall@1"].value == 0
+    assert metrics.by_city_and_decentrality["Bb"]["0.0-0.2"]["recall@1"].count == 0
+
+
+def test_what_is_not_given_is_not_reported(arrays):
+    kept = {name: arrays[name] for name in ("query_embeddings", "reference_embeddings", "truth", "resamples")}
+    found, metrics = score(**kept)
+    assert metrics.overall["recall@1"].value == 0.8
+    assert metrics.overall["median_distance_m"].count == 0
+    assert metrics.by_decentrality == metrics.by_city == {}
+    assert np.isnan(found.distance_m).all()
+
+
+def test_outcome_without_covers_is_read_back(arrays, tmp_path):
+    found, _ = score(**arrays)
+    found.save(tmp_path / "outcome.parquet")
+    again = read_outcome(tmp_path / "outcome.parquet")
+    np.testing.assert_array_equal(again.ranking.rank, found.ranking.rank)
+    np.testing.assert_allclose(again.distance_m, found.distance_m)
+
+
+def test_a_metric_needs_only_per_query(arrays):
+    """A stranger's metric gets its interval and its strata."""
+    margin = Metric(
+        id="margin", per_query=lambda o: o.ranking.top_scores[:, 0].astype(float) - o.ranking.top_scores[:, 1]
+    )
+    _, metrics = score(**arrays, metrics=[margin])
+    assert metrics.overall["margin"].value == pytest.approx(1)
+    assert metrics.overall["margin"].low <= 1 <= metrics.overall["margin"].high
+    assert metrics.by_city["Aa"]["margin"].count == 4
+
+
+def test_memory_mapped_files(arrays, tmp_path):
+    for name in ("query_embeddings", "reference_embeddings"):
+        np.save(tmp_path / f"{name}.npy", arrays[name].astype(np.float32))
+        arrays[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    assert score(**arrays)[1].overall["recall@1"].value == 0.8
+
+
+@pytest.mark.parametrize(
+    "column, value",
+    [
+        ("query_lat_lon", np.zeros((9, 2))),
+        ("reference_lat_lon", np.zeros((10, 3))),
+        ("decentrality", np.zeros(11)),
+        ("city", ["Aa"]),
+    ],
+)
+def test_a_column_of_wrong_length_is_named(arrays, column, value):
+    with pytest.raises(DataError, match=column):
+        score(**{**arrays, column: value})
+
+
+def test_nan_and_wrong_truth_are_refused(arrays):
+    bad = arrays["query_embeddings"].copy()
+    bad[3, 0] = np.nan
+    with pytest.raises(EmbeddingError):
+        score(**{**arrays, "query_embeddings": bad})
+    with pytest.raises(EmbeddingError, match="10"):
+        score(**{**arrays, "truth": np.arange(10) + 1})
+
+
+def test_distances_are_geodesic(arrays):
+    found, _ = score(**arrays)
+    expected = geo.geodesic_m(*arrays["query_lat_lon"][5], *arrays["reference_lat_lon"][5])
+    assert found.distance_m[5] == expected
