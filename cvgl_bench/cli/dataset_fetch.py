@@ -1,0 +1,188 @@
+"""`cvgl-bench dataset fetch`: from a data set's lists to its pixels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvgl_bench.cli.flags import flags, gathered
+from cvgl_bench.fetch.client import Manners
+
+if TYPE_CHECKING:
+    from cvgl_bench.fetch.client import Client
+    from cvgl_bench.fetch.download import Report
+    from cvgl_bench.fetch.listing import Estimate
+    from cvgl_bench.fetch.provider import Provider
+    from cvgl_bench.method import View
+    from cvgl_bench.splits import Dataset
+
+VIEWS: dict[View, str] = {"reference": "tiles", "query": "panoramas"}
+"""Each view's key under `fetch` on a card, which is also what `--only` takes."""
+SHOWN = 10
+URL_HELP = (
+    "Tile service, like https://host/{z}/{x}/{y}; {key:NAME} stands for the environment variable "
+    "CVGL_KEY_NAME.  [default: the card's]"
+)
+
+
+@click.command("fetch")
+@click.argument("dataset")
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Folder with the data set's lists. [env: CVGL_DATA/NAME]",
+)
+@click.option("--cities", help="Comma-separated subset of cities.")
+@click.option("--only", type=click.Choice(list(VIEWS.values())), help="Fetch one of the two views.")
+@click.option("--url", help=URL_HELP)
+@click.option("--zoom", type=int, help="Web-Mercator zoom of the tiles.  [default: the card's]")
+@click.option("--tile-px", type=int, help="Side of the service's tiles.  [default: 256]")
+@click.option("--allow-private", is_flag=True, help="Allow servers that are not on the public Internet.")
+@click.option("--accept-terms", is_flag=True, help="Accept the terms that are shown.")
+@click.option("--check", is_flag=True, help="First compare files with the manifest; fetch anew what differs.")
+@click.option("--dry-run", is_flag=True, help="Only count files, requests and bytes.")
+@click.option("--json", "as_json", is_flag=True, help="Print nothing but the report, as JSON.")
+@flags(Manners)
+def command(dataset: str, data_root: Path | None, **given: Any) -> None:
+    """Fetch the images that the lists of DATASET name.
+
+    Run it again to continue after an interruption and to retry what failed. Street View needs your own
+    key in the environment variable GOOGLE_MAPS_API_KEY.
+
+    \b
+    Examples:
+        cvgl-bench dataset fetch dress --data-root data/dress --dry-run
+        cvgl-bench dataset fetch dress --data-root data/dress --only tiles --accept-terms
+    """
+    from cvgl_bench import cards, layouts
+    from cvgl_bench.errors import UsageError
+    from cvgl_bench.fetch.client import Client
+    from cvgl_bench.plugins import load_plugins
+
+    plugins = load_plugins()
+    card = cards.find_dataset(dataset, plugins)
+    root = layouts.find_root(card, data_root)
+    if root is None:
+        raise UsageError(f"{card.name} is generated on first use; there is nothing to fetch.")
+    cities = _cities(card, given["cities"])
+    with Client(gathered(Manners, given), allow_private=given["allow_private"]) as client:
+        providers = _providers(card, client, given, plugins.providers)
+        _fetch(card, root, providers, cities, client, given)
+
+
+def _fetch(
+    card: Dataset,
+    root: Path,
+    providers: Mapping[View, Provider],
+    cities: tuple[str, ...],
+    client: Client,
+    given: Mapping[str, Any],
+) -> None:
+    from cvgl_bench.errors import DataError
+    from cvgl_bench.fetch import download, listing
+    from cvgl_bench.progress import progress
+
+    say = (lambda text: None) if given["as_json"] else click.echo
+    if given["check"]:
+        _remove_damaged(root, say)
+    found = listing.estimate(listing.jobs_of(card, root, providers, cities), root)
+    _print_estimate(found, providers, say)
+    report = None
+    if not given["dry_run"]:
+        _require_terms(card, providers, accepted=given["accept_terms"])
+        jobs = listing.jobs_of(card, root, providers, cities)
+        with progress(sum(entry.listed for entry in found.values()), f"fetch {card.name}") as bar:
+            report = download.download(
+                jobs, root, connections=client.manners.connections, stop=client.stop, progress=bar
+            )
+        _print_report(report, say)
+    if given["as_json"]:
+        click.echo(json.dumps(_summary(found, report), indent=2))
+    if report is not None and report.failed:
+        raise DataError(
+            f"{report.failed} files of {card.name} could not be had; {root / download.FAILURES} lists them. "
+            "Run the same command again to retry."
+        )
+
+
+def _cities(card: Dataset, text: str | None) -> tuple[str, ...]:
+    from cvgl_bench.errors import UsageError, suggest
+
+    if text is None:
+        return card.cities
+    cities = tuple(city.strip() for city in text.split(","))
+    for city in cities:
+        if city not in card.cities:
+            raise UsageError(
+                f"'{city}' is no city of {card.name}.{suggest(city, card.cities)} "
+                f"Known: {', '.join(card.cities)}."
+            )
+    return cities
+
+
+def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -> dict[View, Provider]:
+    """Return the provider of each view that is fetched; the command line overrides the card's settings."""
+    from cvgl_bench.errors import UsageError
+
+    overrides = {key: given[key] for key in ("url", "zoom", "tile_px") if given[key] is not None}
+    chosen = {}
+    for view, key in VIEWS.items():
+        settings = dict(card.fetch.get(key, {}))
+        if view == "reference" and overrides:
+            settings |= overrides
+        if settings and given["only"] in (None, key):
+            provider = known[settings.get("provider", "xyz")]
+            chosen[view] = provider(client, {"zoom": card.tile.get("zoom"), **settings})
+    if not chosen:
+        raise UsageError(
+            f"The card of {card.name} does not say where its images are; give --url. {card.access}"
+        )
+    return chosen
+
+
+def _require_terms(card: Dataset, providers: Mapping[View, Provider], *, accepted: bool) -> None:
+    from cvgl_bench.errors import UsageError
+
+    for view, provider in providers.items():
+        settings = card.fetch.get(VIEWS[view], {})
+        terms = (provider.terms, settings.get("terms"), settings.get("attribution"))
+        click.echo(f"Terms of the {VIEWS[view]}: {' '.join(filter(None, terms))}", err=True)
+    if not accepted:
+        raise UsageError("Nothing was fetched. Read the terms above, then add --accept-terms.")
+
+
+def _remove_damaged(root: Path, say) -> None:
+    from cvgl_bench.fetch.manifest import damaged
+
+    for item, how in damaged(root):
+        say(f"{item.path}: {how}; it is fetched anew")
+        (root / item.path).unlink(missing_ok=True)
+
+
+def _print_estimate(found: Mapping[View, Estimate], providers: Mapping[View, Provider], say) -> None:
+    for view, entry in found.items():
+        say(
+            f"{VIEWS[view]} by {providers[view].name}: {entry.listed:,} listed, {entry.present:,} present, "
+            f"{entry.missing:,} to fetch: at most {entry.requests:,} requests, about "
+            f"{entry.missing_bytes / 1e9:,.2f} GB"
+        )
+
+
+def _print_report(report: Report, say) -> None:
+    megabytes = report.fetched_bytes / 1e6
+    say(f"fetched {report.fetched:,} files ({megabytes:,.1f} MB), {report.present:,} were there")
+    for failure in report.failures[:SHOWN]:
+        say(f"  failed: {failure.path}: {failure.reason}")
+    if report.failed > SHOWN:
+        say(f"  and {report.failed - SHOWN:,} more")
+
+
+def _summary(found: Mapping[View, Estimate], report: Report | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    estimate = {VIEWS[view]: {**asdict(entry), "missing": entry.missing} for view, entry in found.items()}
+    return {"estimate": estimate, "report": None if report is None else asdict(report)}

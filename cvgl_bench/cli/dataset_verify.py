@@ -1,0 +1,114 @@
+"""`cvgl-bench dataset verify`: is this copy of a data set right?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cvgl_bench.cli.dataset_place import find_card, find_folder, place_options, split_cities
+
+if TYPE_CHECKING:
+    from cvgl_bench.inspection import Verification
+
+SHOWN = 10
+TITLES = {
+    "label": "lists and labels",
+    "geometry": "labels against the coordinates in the names",
+    "outside": "queries outside their tile",
+    "count": "counts against the card",
+    "missing": "missing files",
+    "image": "images that cannot be used",
+    "size": "images of another size",
+    "copy": "images of the same content",
+    "leak": "training queries that test",
+}
+
+
+@click.command("verify")
+@place_options
+@click.option("--decode", is_flag=True, help="Decode every image; continues where an earlier check stopped.")
+@click.option("--no-images", is_flag=True, help="Check lists and labels only.")
+@click.option("--all", "show_all", is_flag=True, help=f"List every problem, not the first {SHOWN} of a kind.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(
+    dataset: str,
+    data_root: Path | None,
+    cities: str | None,
+    label_edition: str | None,
+    decode: bool,
+    no_images: bool,
+    show_all: bool,
+    as_json: bool,
+) -> None:
+    """Check a copy of DATASET; exit code 1 if anything is wrong.
+
+    Lists and labels are checked line by line and against the coordinates in the file names. Of each image,
+    the header and the end of the file are read, and all of it with --decode.
+
+    \b
+    Examples:
+        cvgl-bench dataset verify vigor --data-root data/vigor
+        cvgl-bench dataset verify vigor --data-root data/vigor --decode
+    """
+    from cvgl_bench.cache import cache_folder
+    from cvgl_bench.inspection import verify
+    from cvgl_bench.inspection.decoding import Decoded, record_of
+    from cvgl_bench.progress import progress
+
+    card = find_card(dataset)
+    root = find_folder(card, data_root)
+    with (
+        Decoded(record_of(root, cache_folder())) if decode else nullcontext() as decoded,
+        progress(None, f"verify {card.name}") as bar,
+    ):
+        found = verify(
+            card,
+            root,
+            cities=split_cities(cities),
+            label_edition=label_edition,
+            images=not no_images,
+            decoded=decoded,
+            bar=bar,
+        )
+    if as_json:
+        click.echo(json.dumps({"passed": found.passed, **dataclasses.asdict(found)}, indent=2))
+    else:
+        _print(found, shown=None if show_all else SHOWN)
+    if not found.passed:
+        raise SystemExit(1)
+
+
+def _print(found: Verification, *, shown: int | None) -> None:
+    click.echo(f"{found.dataset} in {found.root}")
+    if found.label_edition:
+        click.echo(
+            f"  label edition: {found.label_edition}; a tile's coordinate is its {found.tile_coordinate}"
+        )
+    click.echo("  checked: " + ", ".join(f"{count:,} {what}" for what, count in found.checked.items()))
+    for note in found.notes:
+        click.echo(f"  note: {note}")
+    if found.cities:
+        from cvgl_bench.cli.city_tables import geometry_table
+
+        click.echo()
+        click.echo(geometry_table(found.cities))
+    kinds = defaultdict(list)
+    for problem in found.problems:
+        kinds[problem.kind].append(problem)
+    for kind, problems in kinds.items():
+        click.echo(f"\n{TITLES[kind]} ({len(problems):,}):")
+        for problem in problems[:shown]:
+            click.echo(f"  {problem}")
+        if shown is not None and len(problems) > shown:
+            click.echo(f"  and {len(problems) - shown:,} more; --all lists them")
+    click.echo()
+    if found.passed:
+        click.echo("No problems.")
+    else:
+        click.echo(f"{len(found.problems):,} problems: this copy gives results that cannot be compared.")
