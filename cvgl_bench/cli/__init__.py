@@ -28,24 +28,30 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose command `name` is `command` in the module `cvgl_bench.cli.<name>_command`."""
+    """A group whose command `name` is `command` in the module `cvgl_bench.cli.<name>_command`.
+
+    Groups inside it name their own commands and modules.
+    """
+
+    commands_help = COMMANDS
+    module = "cvgl_bench.cli.{name}_command"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.commands_help)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.commands_help:
             return None
-        return importlib.import_module(f"cvgl_bench.cli.{cmd_name}_command").command
+        return importlib.import_module(self.module.format(name=cmd_name)).command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS:
-            ctx.fail(f"There is no command '{args[0]}'.{suggest(args[0], COMMANDS)}")
+        if args and args[0] not in self.commands_help:
+            ctx.fail(f"There is no command '{args[0]}'.{suggest(args[0], self.commands_help)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self.commands_help.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,8 +15,10 @@ from cvgl_bench.fetch.client import Manners
 
 if TYPE_CHECKING:
     from cvgl_bench.building.making import Made
+    from cvgl_bench.splits import Task
 
 SHOWN = 10
+FIGURE = "map.png"
 
 
 @click.command("build")
@@ -50,8 +52,12 @@ def command(out: Path, **given: Any) -> None:
     _require_terms(options, accepted=given["accept_terms"])
     with Client(gathered(Manners, given), allow_private=given["allow_private"]) as client:
         made = make(options, out, name=name, client=client, bars=progress)
-    _check(made, out)
-    click.echo(json.dumps(_summary(made), indent=2)) if given["as_json"] else _print(made, out)
+    task = _read_back(made, out)
+    if given["as_json"]:
+        click.echo(json.dumps(_summary(made), indent=2))
+        return
+    _print(made, task)
+    click.echo(f"next: cvgl-bench dataset verify {made.card} --data-root {out}")
 
 
 def _require_terms(options: BuildOptions, *, accepted: bool) -> None:
@@ -63,14 +69,16 @@ def _require_terms(options: BuildOptions, *, accepted: bool) -> None:
         raise UsageError("Nothing was fetched. Read the terms above, then add --accept-terms.")
 
 
-def _check(made: Made, out: Path) -> None:
-    """Read what was built as everybody else will."""
+def _read_back(made: Made, out: Path) -> Task:
+    """Read what was built as everybody else will, and draw it; return the first split."""
     from cvgl_bench import layouts
     from cvgl_bench.cards import read_card
+    from cvgl_bench.inspection.figure import draw_figure
 
     card = read_card(made.card)
-    for split in card.splits:
-        layouts.read_task(card, split, out)
+    tasks = [layouts.read_task(card, split, out) for split in card.splits]
+    draw_figure(tasks[0], out / FIGURE)
+    return tasks[0]
 
 
 def _summary(made: Made) -> dict[str, Any]:
@@ -78,19 +86,22 @@ def _summary(made: Made) -> dict[str, Any]:
     return {**vars(made), "card": str(made.card), "faults": faults}
 
 
-def _print(made: Made, out: Path) -> None:
-    missing = f" ({made.missing_tiles:,} places without imagery)" if made.missing_tiles else ""
-    click.echo(f"{made.tiles:,} tiles{missing}")
+def _print(made: Made, task: Task) -> None:
+    from cvgl_bench.cli.city_tables import count_table, decentrality_table, geometry_table
+    from cvgl_bench.inspection import city_statistics
+
+    found, edges = city_statistics(task), task.dataset.decentrality_edges
+    for table in (count_table(found), geometry_table(found), decentrality_table(found, edges)):
+        click.echo(f"{table}\n")
+    if made.missing_tiles:
+        click.echo(f"{made.missing_tiles:,} tiles left out: no imagery")
     for city, parts in made.queries.items():
-        click.echo(
-            f"{city}: {parts['train']:,} training and {parts['test']:,} test queries, "
-            f"{parts['left_out']:,} between them left out"
-        )
+        if parts["left_out"]:
+            click.echo(f"{parts['left_out']:,} queries of {city} neither train nor test in the same area")
     if made.outside:
         click.echo(f"{made.outside:,} photos left out: no tile shows their place")
     for fault in made.faults[:SHOWN]:
         click.echo(f"left out: {fault.path} {fault.reason}")
     if len(made.faults) > SHOWN:
         click.echo(f"and {len(made.faults) - SHOWN:,} more")
-    click.echo(f"card: {made.card}")
-    click.echo(f"next: cvgl-bench dataset verify {made.card} --data-root {out}")
+    click.echo(f"wrote {made.card} and {made.card.with_name(FIGURE)}")

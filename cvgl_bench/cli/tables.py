@@ -37,6 +37,15 @@ def stratum_table(strata: Mapping[str, Mapping[str, Estimate]], metric: str, tit
     return tabulate(rows, headers=[title, metric, "95 % interval", "queries"], disable_numparse=True)
 
 
+def undefined_notes(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any]) -> list[str]:
+    """Return, for each metric that no query has a value of, why that can be."""
+    return [
+        f"{id} is undefined: {metrics[id].undefined}."
+        for id, estimate in estimates.items()
+        if estimate.value is None and id in metrics and metrics[id].undefined
+    ]
+
+
 def format_value(value: float | None, unit: str) -> str:
     """Return a value as printed: per cent or metres, '-' where it is undefined."""
     if value is None:

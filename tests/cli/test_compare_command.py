@@ -1,0 +1,68 @@
+"""`cvgl-bench compare` as a person meets it."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def compare(run_command):
+    """Return a function that runs `cvgl-bench compare` with few resamples."""
+    return lambda *arguments: run_command("compare", *arguments, "--resamples", 100)
+
+
+def test_table_of_two_methods_with_seeds(write_run, compare):
+    folders = [
+        write_run(method, seed, share=share)
+        for method, share, first in (("sample4geo", 0.5, 1), ("auxgeo", 0.7, 4))
+        for seed in range(first, first + 3)
+    ]
+    shown = compare(*folders)
+    assert shown.code == 0, shown.err
+    lines = shown.out.splitlines()
+    assert lines[0] == "mini, cross-area: 240 queries, the same in every run."
+    assert "  sample4geo  3 runs, seeds 1, 2, 3" in lines
+    (recall,) = [line for line in lines if line.startswith("recall@1  ")]
+    assert recall.rstrip().endswith(" a") and " b " in recall
+    assert "auxgeo is better" in shown.out
+    assert "0.5-1.0" in shown.out and "spread between seeds" in shown.out
+
+
+def test_table_of_three_single_runs_and_a_chosen_metric(write_run, compare):
+    folders = [write_run(name, share=share) for name, share in (("a", 0.4), ("b", 0.41), ("c", 0.8))]
+    shown = compare(*folders, "--metric", "median_distance_m")
+    assert shown.code == 0, shown.err
+    assert "difference in median_distance_m" in shown.out
+    assert "cannot be told apart" in shown.out and "c is better" in shown.out
+    assert "One run shows nothing" in shown.out
+
+
+def test_json_holds_every_metric_and_stratum(write_run, compare):
+    shown = compare(write_run("a"), write_run("b", share=0.8), "--json")
+    found = json.loads(shown.out)
+    assert found["methods"] == {"a": ["a-1"], "b": ["b-1"]}
+    assert set(found["standings"]["recall@1"]) == {"overall", "0.0-0.5", "0.5-1.0"}
+    assert found["standings"]["recall@1"]["overall"]["b"]["letters"] == "a"
+    overall = [d for d in found["differences"] if (d["metric"], d["stratum"]) == ("recall@1", "overall")]
+    assert overall[0]["told_apart"] and overall[0]["test"] == "McNemar"
+
+
+def test_runs_can_be_kept_apart(write_run, compare):
+    shown = compare(write_run("a", 1), write_run("a", 2), "--no-pool")
+    assert "a seed 1 - a seed 2" in shown.out
+
+
+def test_a_metric_that_is_not_reported_is_named(write_run, compare):
+    shown = compare(write_run("a"), write_run("b"), "--metric", "mean_position_error_m")
+    assert shown.code == 0 and "mean_position_error_m is not reported by all" in shown.out
+
+
+def test_wrong_usage(write_run, compare, tmp_path):
+    one = compare(write_run("a"))
+    assert one.code == 2 and "at least two run folders" in one.err
+    unknown = compare("x", "y", "--metric", "recal@1")
+    assert unknown.code == 2 and "Did you mean 'recall@1'" in unknown.err
+    missing = compare(tmp_path / "a-1", tmp_path / "nowhere")
+    assert missing.code == 1 and "nowhere is not a finished run" in missing.err
+    same = compare(tmp_path / "a-1", tmp_path / "a-1")
+    assert same.code == 2 and "given twice" in same.err

@@ -1,0 +1,385 @@
+"""The suite accepts what keeps the contract and names what does not: each test breaks one thing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cvgl_bench.baselines import Chance
+from cvgl_bench.images import Geometry, normalise, resize
+from cvgl_bench.losses import symmetric_info_nce
+from cvgl_bench.method import Method, TrainableMethod
+from cvgl_bench.options import option
+from cvgl_bench.testing import check_method
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Tiny networks spend more time waking threads than computing."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True)
+class GoodOptions:
+    """Settings."""
+
+    dimension: int = option(8, "Length of an embedding.", least=2)
+
+
+class Good(TrainableMethod):
+    """Keeps the contract."""
+
+    name, title = "good", "Good (2024)"
+    Options = GoodOptions
+
+    def build(self):
+        network = nn.Sequential(nn.Conv2d(3, self.options.dimension, 4, stride=4), nn.Dropout(0.5))
+        network.log_scale = nn.Parameter(torch.tensor(2.0))
+        return network
+
+    def prepare(self, image, view):
+        return normalise(
+            resize(image, (16, 16) if view == "reference" else (16, 32)), (0.5,) * 3, (0.25,) * 3
+        )
+
+    def embed(self, network, images, view):
+        return network(images).mean(dim=(2, 3))
+
+    def prepare_pair(self, pair, generator):
+        geometry = Geometry.draw(generator, flip_probability=0.5, turn_probability=0.5)
+        query, reference = geometry.on_panorama(pair.query), geometry.on_overhead(pair.reference)
+        return {"query": self.prepare(query, "query"), "reference": self.prepare(reference, "reference")}
+
+    def loss(self, network, batch):
+        query, reference = (self.embed(network, batch[view], view) for view in ("query", "reference"))
+        return {"info_nce": symmetric_info_nce(query, reference, network.log_scale)}
+
+
+class Locating(Good):
+    """Also answers where in the tile."""
+
+    can_locate = True
+
+    def locate(self, network, queries, references):
+        return torch.full((len(queries), 2), 0.5)
+
+
+def test_accepts_a_method_that_keeps_the_contract():
+    check_method(Good)
+    check_method(Good, GoodOptions(dimension=4))
+    check_method(Locating)
+
+
+def test_accepts_a_method_without_images():
+    check_method(Chance)
+
+
+class Untitled(Good):
+    """Has no title."""
+
+    title = " "
+
+
+class BadName(Good):
+    """Has a name that is no file name."""
+
+    name = "good/bad"
+
+
+class Half(Method):
+    """Misses both abstract functions."""
+
+    name, title = "half", "Half"
+
+
+class PlainOptions(Good):
+    """Has options that nothing can validate."""
+
+    class Options:
+        """No dataclass."""
+
+
+class MutableOptions(Good):
+    """Has options that can change under the run."""
+
+    @dataclass
+    class Options:
+        """Not frozen."""
+
+        dimension: int = option(8, "Length.")
+
+
+class HiddenOption(Good):
+    """Has an option that is lost on save."""
+
+    @dataclass(frozen=True)
+    class Options:
+        """One has no annotation."""
+
+        dimension: int = option(8, "Length.")
+        strength = 3
+
+
+class HelplessOption(Good):
+    """Has an option that nobody explains."""
+
+    @dataclass(frozen=True)
+    class Options:
+        """No help."""
+
+        dimension: int = 8
+
+
+class ForgetfulConstructor(Good):
+    """Copies its options."""
+
+    def __init__(self, options):
+        super().__init__(GoodOptions())
+
+
+class RandomBuild(Good):
+    """Draws weights from a generator of its own."""
+
+    def build(self):
+        network = super().build()
+        nn.init.constant_(network[0].bias, float(np.random.default_rng().random()))
+        return network
+
+
+class NoNetwork(Good):
+    """Builds something else."""
+
+    def build(self):
+        return lambda images: images
+
+
+class Renaming(Good):
+    """Mangles its own checkpoint."""
+
+    def load_checkpoint(self, state):
+        return {"model." + name: tensor for name, tensor in state.items()}
+
+
+class Painting(Good):
+    """Draws into the image that the harness keeps."""
+
+    def prepare(self, image, view):
+        image[0] = 0
+        return super().prepare(image, view)
+
+
+class UnevenPrepare(Good):
+    """Does not resize."""
+
+    def prepare(self, image, view):
+        return normalise(image, (0.5,) * 3, (0.25,) * 3)
+
+
+class NotANumber(Good):
+    """Divides by zero."""
+
+    def embed(self, network, images, view):
+        return super().embed(network, images, view) / 0.0
+
+
+class Zero(Good):
+    """Gives vectors without direction."""
+
+    def embed(self, network, images, view):
+        return super().embed(network, images, view) * 0.0
+
+
+class Collapsed(Good):
+    """Gives one vector whatever it sees."""
+
+    def embed(self, network, images, view):
+        return torch.ones(len(images), 8)
+
+
+class Maps(Good):
+    """Forgets to pool."""
+
+    def embed(self, network, images, view):
+        return network(images)
+
+
+class TwoLengths(Good):
+    """Embeds the views in different spaces."""
+
+    def embed(self, network, images, view):
+        found = super().embed(network, images, view)
+        return found if view == "query" else found[:, :4]
+
+
+class BatchDependent(Good):
+    """Normalises over the batch."""
+
+    def embed(self, network, images, view):
+        found = super().embed(network, images, view)
+        return found - found.mean(dim=0) + 0.01
+
+
+class Noisy(Good):
+    """Keeps dropout on in evaluation."""
+
+    def embed(self, network, images, view):
+        return nn.functional.dropout(super().embed(network, images, view), 0.5, training=True)
+
+
+class OwnRandomness(Good):
+    """Augments without the generator."""
+
+    def prepare_pair(self, pair, generator):
+        return super().prepare_pair(pair, np.random.default_rng())
+
+
+class PaintingPairs(Good):
+    """Augments in place."""
+
+    def prepare_pair(self, pair, generator):
+        pair.reference[:] = pair.reference[::-1].copy()
+        return super().prepare_pair(pair, generator)
+
+
+class UnevenPairs(Good):
+    """Gives training tensors of the images' own size."""
+
+    def prepare_pair(self, pair, generator):
+        return {**super().prepare_pair(pair, generator), "raw": torch.from_numpy(pair.query.copy())}
+
+
+class NoPairs(Good):
+    """Returns a tuple."""
+
+    def prepare_pair(self, pair, generator):
+        return tuple(super().prepare_pair(pair, generator).values())
+
+
+class BareLoss(Good):
+    """Returns the sum instead of named terms."""
+
+    def loss(self, network, batch):
+        return super().loss(network, batch)["info_nce"]
+
+
+class VectorLoss(Good):
+    """Forgets to average."""
+
+    def loss(self, network, batch):
+        return {"each": super().loss(network, batch)["info_nce"].repeat(3)}
+
+
+class InfiniteLoss(Good):
+    """Overflows."""
+
+    def loss(self, network, batch):
+        return {"huge": super().loss(network, batch)["info_nce"] / 0.0}
+
+
+class BrokenGradient(Good):
+    """Is finite, its gradient is not: the square root at zero."""
+
+    def loss(self, network, batch):
+        value = super().loss(network, batch)["info_nce"]
+        return {"root": value + (value * 0.0).sqrt()}
+
+
+class Detached(Good):
+    """Trains nothing."""
+
+    def loss(self, network, batch):
+        return {"flat": super().loss(network, batch)["info_nce"] * 0.0}
+
+
+class UnusedHead(Good):
+    """Drags a layer along that no loss reaches."""
+
+    def build(self):
+        network = super().build()
+        network.head = nn.Linear(2, 2)
+        return network
+
+    def embed(self, network, images, view):
+        return network[1](network[0](images)).mean(dim=(2, 3))
+
+
+class LostPositions(Locating):
+    """Locates nothing."""
+
+    def locate(self, network, queries, references):
+        return torch.full((len(queries), 2), float("nan"))
+
+
+class OddPositions(Locating):
+    """Gives one number a query."""
+
+    def locate(self, network, queries, references):
+        return torch.zeros(len(queries))
+
+
+BROKEN = {
+    Untitled: "needs a `title`",
+    BadName: "`name` must start with a letter or digit.*'good/bad'",
+    Half: "must define build, embed",
+    PlainOptions: "`Options` must be a frozen dataclass",
+    MutableOptions: "`Options` must be a frozen dataclass",
+    HiddenOption: "option 'strength' has no annotation",
+    HelplessOption: "option 'dimension' has no help",
+    ForgetfulConstructor: "must keep the options",
+    RandomBuild: "different networks from one seed",
+    NoNetwork: r"build\(\) must return a torch.nn.Module",
+    Renaming: "does not load its own state dict",
+    Painting: r"prepare\(\) changes the image",
+    UnevenPrepare: "different shape or type for query images",
+    NotANumber: "infinite or not a number",
+    Zero: "embeds a query as zero",
+    Collapsed: "embeds every query alike",
+    Maps: r"embed\(\) gives shape \(3, 8, 4, 8\)",
+    TwoLengths: "queries with 8 and references with 4 dimensions",
+    BatchDependent: "differently alone and in a batch",
+    Noisy: "differently",
+    OwnRandomness: r"prepare_pair\(\) differs",
+    PaintingPairs: r"prepare_pair\(\) changes the images",
+    UnevenPairs: "cannot be stacked",
+    NoPairs: r"prepare_pair\(\) must return a dict",
+    BareLoss: r"loss\(\) must return a dict",
+    VectorLoss: r"'each' has shape \(3,\)",
+    InfiniteLoss: "the loss term 'huge' is inf",
+    BrokenGradient: "is not finite",
+    Detached: "no gradient at all",
+    UnusedHead: "no loss reaches the parameters head.weight, head.bias",
+    LostPositions: "position that is not a number",
+    OddPositions: r"locate\(\) gives shape \(3,\)",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda cls: cls.__name__)
+def test_names_what_is_broken(broken):
+    with pytest.raises(AssertionError, match=BROKEN[broken]) as caught:
+        check_method(broken)
+    assert str(caught.value).startswith(broken.__name__ + ": ")
+
+
+def test_a_recipe_that_sets_an_unknown_option_is_named(tmp_path):
+    (tmp_path / "vigor.yaml").write_text("method:\n  dimensions: 4\n")
+
+    class WithRecipes(Good):
+        recipes = tmp_path
+
+    with pytest.raises(AssertionError, match=r"vigor\.yaml sets 'dimensions'.*Did you mean 'dimension'"):
+        check_method(WithRecipes)
+    (tmp_path / "vigor.yaml").write_text("method:\n  dimension: 4\n")
+    check_method(WithRecipes)
+
+
+def test_recipes_must_be_there(tmp_path):
+    class WithoutRecipes(Good):
+        recipes = tmp_path
+
+    with pytest.raises(AssertionError, match="holds no YAML file"):
+        check_method(WithoutRecipes)
