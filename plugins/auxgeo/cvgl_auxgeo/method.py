@@ -1,0 +1,152 @@
+"""AuxGeo: Sample4Geo with a bird's-eye view and the query's position as auxiliary training signals.
+
+Paper: Xia et al., ISPRS Journal 2025, arXiv 2412.11529. Ranking uses the shared backbone on panorama
+and tile alone, so it costs what Sample4Geo's does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import timm
+import torch
+from cvgl_sample4geo.method import Sample4Geo, SharedBackbone
+from torch import Tensor, nn
+
+from cvgl_auxgeo.options import AuxGeoOptions
+from cvgl_auxgeo.position import locate, position_loss
+from cvgl_auxgeo.published import from_published, is_published
+from cvgl_bench import birdseye
+from cvgl_bench.errors import OptionError
+from cvgl_bench.images import Geometry, ImageArray
+from cvgl_bench.method import Pair
+from cvgl_bench.weights import create_backbone
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class ThreeViews(SharedBackbone):
+    """Sample4Geo's network with a similarity scale for either pair of views that training adds.
+
+    `logit_scale2` is for panorama and bird's-eye view, `logit_scale3` for bird's-eye view and tile;
+    the names are those of the published weights.
+    """
+
+    def __init__(self, model: nn.Module, temperature: float) -> None:
+        super().__init__(model, temperature)
+        self.logit_scale2 = nn.Parameter(self.logit_scale.detach().clone())
+        self.logit_scale3 = nn.Parameter(self.logit_scale.detach().clone())
+
+
+class AuxGeo(Sample4Geo):
+    """Sample4Geo trained with a third view and with the place of the query in its tile."""
+
+    name = "auxgeo"
+    title = "AuxGeo (ISPRS 2025)"
+    Options = AuxGeoOptions
+    recipes = files("cvgl_auxgeo") / "recipes"
+    options: AuxGeoOptions
+
+    @property
+    def can_locate(self) -> bool:
+        """True where the position constraint trains the tile's parts."""
+        return self.options.pcm
+
+    def build(self) -> SharedBackbone:
+        """Return Sample4Geo's network, with a temperature for each pair of views.
+
+        Raises OptionError where `pcm` needs a map of parts that the backbone does not keep.
+        """
+        if self.options.pcm:
+            _check_parts(self.options.backbone)
+        network = super().build()
+        return ThreeViews(network.model, self.options.temperature) if self.options.bim else network
+
+    def prepare_views(
+        self, pair: Pair, geometry: Geometry, generator: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Add `birdseye` and `position`, (x, y) as fractions of the turned tile, to Sample4Geo's views."""
+        views = super().prepare_views(pair, geometry, generator)
+        if self.options.bim:
+            view = self.augmented(self.birdseye(pair.query), "reference", generator)
+            views["birdseye"] = self.normalised(geometry.on_overhead(view))
+        if self.options.pcm:
+            height, width = pair.reference.shape[:2]
+            x, y = pair.position_px
+            views["position"] = torch.tensor(geometry.on_position((x / width, y / height), (1, 1)))
+        return views
+
+    def birdseye(self, panorama: ImageArray) -> ImageArray:
+        """Return the bird's-eye view of a stored panorama, as large as a tile."""
+        options = self.options
+        return birdseye.project(
+            panorama,
+            options.tile_size,
+            fov_deg=options.bev_fov_deg,
+            centre=options.bev_centre,
+            horizon_shift_px=options.bev_horizon_shift_px,
+        )
+
+    def loss(self, network: SharedBackbone, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weighted terms: three contrastive losses and the position loss, those that are on."""
+        options = self.options
+        query = network(batch["query"])
+        if not options.pcm:
+            reference, parts = network(batch["reference"]), None
+        else:
+            parts = network.model.forward_features(batch["reference"])
+            reference = network.model.forward_head(parts)
+        terms = {"info_nce": self.info_nce(query, reference, network.logit_scale)}
+        views = [query]
+        if options.bim:
+            above = network(batch["birdseye"])
+            views.append(above)
+            query_term = self.info_nce(query, above, network.logit_scale2)
+            reference_term = self.info_nce(above, reference, network.logit_scale3)
+            terms["info_nce_bev_query"] = options.bev_query_weight * query_term
+            terms["info_nce_bev_reference"] = options.bev_reference_weight * reference_term
+        if parts is not None:
+            term = position_loss(
+                torch.stack(views, dim=1),
+                parts,
+                batch["position"],
+                temperature=options.position_temperature,
+                target=options.position_target,
+            )
+            terms["position"] = options.position_weight * term
+        return terms
+
+    def locate(self, network: SharedBackbone, queries: Tensor, references: Tensor) -> Tensor:
+        """Return (B, 2) positions (x, y) of queries in references as fractions of width and height."""
+        parts = network.model.forward_features(references)
+        return locate(
+            network(queries),
+            parts,
+            temperature=self.options.position_temperature,
+            target=self.options.position_target,
+        )
+
+    def load_checkpoint(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Translate the published code's state dict; any other stays as it is."""
+        if not is_published(state):
+            return state
+        with torch.device("meta"):
+            backbone = create_backbone(self.options.backbone, "none")
+        return from_published(state, backbone)
+
+
+def _check_parts(name: str) -> None:
+    """Raise OptionError unless the last features are a map (B, C, h, w) with the global feature's C."""
+    with torch.device("meta"), torch.no_grad():
+        backbone = create_backbone(name, "none").eval()
+        parts = backbone.forward_features(torch.zeros(1, *timm.get_pretrained_cfg(name).input_size))
+        channels = backbone.forward_head(parts).shape[1]
+    if not isinstance(parts, Tensor) or parts.ndim != 4 or parts.shape[1] != channels:
+        raise OptionError(
+            f"method.backbone is '{name}', whose last features are no map of parts with the channels of "
+            "its global feature, which the position constraint compares. Choose a ConvNeXt, ResNet, "
+            "EfficientNet, RegNet or DenseNet, or set pcm=false."
+        )

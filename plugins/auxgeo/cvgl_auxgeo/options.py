@@ -1,0 +1,31 @@
+"""What a person may set about AuxGeo beyond Sample4Geo; the defaults are the published settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cvgl_sample4geo.options import Sample4GeoOptions
+
+from cvgl_auxgeo.position import PositionTarget
+from cvgl_bench.birdseye import FOV_DEG, Centre
+from cvgl_bench.options import option
+
+
+@dataclass(frozen=True)
+class AuxGeoOptions(Sample4GeoOptions):
+    """Settings of AuxGeo; with `bim` and `pcm` off it is Sample4Geo."""
+
+    bim: bool = option(True, "Train with a bird's-eye view of the panorama as third input.")
+    bev_fov_deg: float = option(FOV_DEG, "Field of view of the bird's-eye view.", least=1, most=179)
+    bev_centre: Centre = option("centred", "Centre of the bird's-eye view; 'published' is up to a pixel off.")
+    bev_horizon_shift_px: float = option(
+        0.0, "Rows by which panoramas that are cut above and below lie under the middle of their frame."
+    )
+    bev_query_weight: float = option(0.1, "Of InfoNCE(panorama, bird's-eye view).", least=0)
+    bev_reference_weight: float = option(0.1, "Of InfoNCE(bird's-eye view, tile).", least=0)
+    pcm: bool = option(True, "Train and answer the query's position in the tile.")
+    position_weight: float = option(0.05, "Of the position loss.", least=0)
+    position_temperature: float = option(0.05, "Of the softmax over a tile's cells.", least=0.001, most=10)
+    position_target: PositionTarget = option(
+        "centred", "Where a cell lies: at its middle, or at its corner as in the published code."
+    )
