@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cvgl_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from cvgl_bench.fetch.provider import Provider
     from cvgl_bench.method import Method
     from cvgl_bench.metrics import Metric
     from cvgl_bench.results import Result
@@ -28,6 +29,15 @@ def cvgl_datasets() -> list[Dataset]:
     from cvgl_bench.cards import builtin_cards
 
     return builtin_cards()
+
+
+@hookimpl
+def cvgl_providers() -> list[type[Provider]]:
+    """Offer XYZ tile services, and Street View with the user's key."""
+    from cvgl_bench.fetch.overhead import XyzProvider
+    from cvgl_bench.fetch.street import GoogleMapTiles
+
+    return [XyzProvider, GoogleMapTiles]
 
 
 @hookimpl

@@ -3,6 +3,7 @@
     CvglError                  exit 1: something went wrong
     |-- DataError              files, labels or images are missing or damaged
     |-- EmbeddingError         embeddings that cannot be ranked
+    |-- TrainingError          training that cannot start or go on
     |-- CheckpointError        weights that do not fit the network
     |-- PluginError            a plugin that breaks the contract
     |-- ResultError            a result or leaderboard file that cannot be used
@@ -32,6 +33,10 @@ class DataError(CvglError):
 
 class EmbeddingError(CvglError):
     """Embeddings that cannot be ranked: non-finite, of wrong shape, or not of unit length."""
+
+
+class TrainingError(CvglError):
+    """Training that cannot start or go on."""
 
 
 class CheckpointError(CvglError):

@@ -17,7 +17,13 @@ from cvgl_bench.positions import position_errors
 from cvgl_bench.results import Metrics
 from cvgl_bench.retrieval import Outcome, outcome, rank
 from cvgl_bench.splits import Split
-from cvgl_bench.statistics import summarise
+from cvgl_bench.statistics import decentrality_numbers, summarise
+
+MAIN_METRIC = "recall@1"
+"""The metric whose dependence on decentrality a result sums up."""
+
+BOOTSTRAP_SEED = 0
+"""Intervals of one outcome are the same whoever computes them."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,24 @@ def evaluate(
     return outcome(ranking, split, extra=dict(extra))
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Every metric of an outcome with its interval, its unit, and what a curve sums up to."""
+
+    metrics: Metrics
+    units: dict[str, str]
+    summary: dict[str, float | None]
+
+
 def score(
     found: Outcome, metrics: Mapping[str, Metric], *, edges: tuple[float, ...], options: EvaluationOptions
-) -> Metrics:
-    """Return every metric of an outcome with its interval: overall, by decentrality and by city."""
-    return summarise(found, list(metrics.values()), edges=edges, seed=0, resamples=options.resamples)
+) -> Scores:
+    """Return every metric of an outcome: overall, by decentrality and by city, with intervals."""
+    scored = summarise(
+        found, list(metrics.values()), edges=edges, seed=BOOTSTRAP_SEED, resamples=options.resamples
+    )
+    return Scores(
+        metrics=scored,
+        units={id: metrics[id].unit for id in scored.overall},
+        summary=decentrality_numbers(found, metrics[MAIN_METRIC], edges=edges),
+    )

@@ -14,6 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cvgl_bench.fetch.provider import Provider
     from cvgl_bench.method import Method
     from cvgl_bench.metrics import Metric
     from cvgl_bench.results import Result
@@ -39,6 +40,15 @@ def cvgl_datasets() -> list[Dataset | Path]:
     """Offer data sets; called once, when a data set is first listed or looked up.
 
     :return: cards, as `Dataset` objects or as paths of YAML files.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def cvgl_providers() -> list[type[Provider]]:
+    """Offer image providers for `dataset fetch`; called once, before the first download.
+
+    :return: classes derived from `Provider`, each with a name of its own that a card can give.
     """
     raise NotImplementedError
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from cvgl_bench.errors import DataError
 from cvgl_bench.images import read_image
 from cvgl_bench.method import Method, Pair, TrainableMethod, View
 from cvgl_bench.splits import Split
@@ -75,11 +74,11 @@ class EpochBatches:
     """A batch sampler that the loop refills before each epoch, so that workers stay alive."""
 
     def __init__(self) -> None:
-        self._batches: list[NDArray[np.int64]] = []
+        self._batches = np.empty((0, 0), np.int64)
         self._epoch = 0
 
-    def fill(self, epoch: int, batches: list[NDArray[np.int64]]) -> None:
-        """Set the batches (arrays of query rows) of an epoch."""
+    def fill(self, epoch: int, batches: NDArray[np.int64]) -> None:
+        """Set the batches of an epoch: query rows, (batches, batch size)."""
         self._epoch, self._batches = epoch, batches
 
     def __iter__(self) -> Any:
@@ -104,20 +103,9 @@ def choose_workers(workers: int | None) -> int:
     return min(multiprocessing.cpu_count(), 8) if workers is None else workers
 
 
-def check_images(split: Split, paths: Sequence[str] | None = None) -> None:
-    """Raise DataError naming the first listed image that is not on disk."""
-    listed = [*split.queries["path"], *split.references["path"]] if paths is None else paths
-    missing = [path for path in listed if not (split.root / path).is_file()]
-    if missing:
-        raise DataError(
-            f"{Path(split.root, missing[0])} is listed in split '{split.name}' but not on disk "
-            f"({len(missing)} of {len(listed)} images are missing). Complete the data set; "
-            "`cvgl-bench dataset verify` lists every missing file."
-        )
-
-
 def _limit_threads(_worker: int) -> None:
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 def _worker_settings(workers: int) -> dict[str, Any]:

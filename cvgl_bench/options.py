@@ -64,8 +64,8 @@ def resolve(
         for name, value in given.items():
             if name not in fields:
                 raise OptionError(
-                    f"{origin} sets '{prefix}{name}', but there is no such option.{suggest(name, fields)} "
-                    f"Known: {', '.join(fields)}."
+                    f"{origin} sets '{prefix}{name}', but there is no such option."
+                    f"{suggest(str(name), fields)} Known: {', '.join(fields)}."
                 )
             values[name] = _coerce(prefix + name, hints[name], value, origin)
             _check_bounds(prefix + name, fields[name].metadata, values[name], origin)
@@ -74,13 +74,13 @@ def resolve(
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Parse `key=value` strings; values are read as YAML ('none' and empty mean null)."""
+    """Parse `key=value` strings; values are read as YAML, and an empty one means null."""
     values = {}
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator or not key.strip():
             raise OptionError(f"'--set {assignment}' is not of the form key=value.")
-        values[key.strip()] = None if text.strip().lower() in ("", "none") else _yaml_value(assignment, text)
+        values[key.strip()] = _yaml_value(assignment, text)
     return values
 
 
@@ -95,8 +95,9 @@ def _coerce(name: str, hint: Any, value: Any, origin: str) -> Any:
     # Importing pydantic takes a tenth of a second, which `--help` would pay for nothing.
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+    value = _plain_words(hint, value)
     if isinstance(value, bool) and bool not in _members(hint):
-        raise OptionError(f"{origin} sets '{name}' to {value}, which is not {_type_name(hint)}.")
+        raise OptionError(f"{origin} sets '{name}' to {value}, but it takes {_type_name(hint)}.")
     try:
         config = ConfigDict(allow_inf_nan=False)
         return TypeAdapter(hint, config=config).validate_python(value)
@@ -107,18 +108,30 @@ def _coerce(name: str, hint: Any, value: Any, origin: str) -> Any:
         ) from None
 
 
+def _plain_words(hint: Any, value: Any) -> Any:
+    """Read 'none' as null, and what YAML 1.1 made booleans of as the words, where the type says so."""
+    members = _members(hint)
+    if isinstance(value, str) and value.lower() == "none" and type(None) in members:
+        return None
+    if isinstance(value, bool) and bool not in members and ("off" in members or "on" in members):
+        return "on" if value else "off"
+    return value
+
+
 def _check_bounds(name: str, metadata: Mapping[str, Any], value: Any, origin: str) -> None:
     least, most = metadata.get("least"), metadata.get("most")
     for number in value if isinstance(value, tuple) else (value,):
         if number is None or isinstance(number, (bool, str)):
             continue
         if (least is not None and number < least) or (most is not None and number > most):
-            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+            limits = {"at least": least, "at most": most}
+            bounds = " and ".join(f"{word} {limit}" for word, limit in limits.items() if limit is not None)
             raise OptionError(f"{origin} sets '{name}' to {value}, but it must be {bounds}.")
 
 
 def _members(hint: Any) -> tuple[Any, ...]:
-    return (hint, *get_args(hint))
+    """Return a type and everything it is made of: the alternatives of a union, the words of a Literal."""
+    return (hint, *(member for part in get_args(hint) for member in _members(part)))
 
 
 def _type_name(hint: Any) -> str:

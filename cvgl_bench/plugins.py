@@ -16,15 +16,17 @@ import pluggy
 
 import cvgl_bench
 from cvgl_bench import hookspecs
-from cvgl_bench.errors import PluginError, UnknownNameError
+from cvgl_bench.errors import suggest
 from cvgl_bench.registry import Origin, Registry
 
 if TYPE_CHECKING:
+    from cvgl_bench.fetch.provider import Provider
     from cvgl_bench.method import Method
     from cvgl_bench.metrics import Metric
     from cvgl_bench.splits import Dataset
 
 ENTRY_POINT_GROUP = "cvgl_bench"
+BUILTIN = "builtin"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class BrokenPlugin:
     reason: str
 
     def __str__(self) -> str:
-        return f"Plugin '{self.origin.plugin}' ({self.origin}) is broken: {self.reason}"
+        return f"Plugin '{self.origin.plugin}' ({self.origin}) is broken: {self.reason}."
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Plugins:
         return self._collect("data set", "cvgl_datasets", named)
 
     @cached_property
+    def providers(self) -> Registry[type[Provider]]:
+        """Image providers by name."""
+        return self._collect("image provider", "cvgl_providers", lambda provider: (provider.name, provider))
+
+    @cached_property
     def metrics(self) -> Registry[Metric]:
         """Metrics by id."""
         return self._collect("metric", "cvgl_metrics", lambda metric: (metric.id, metric))
@@ -84,29 +91,25 @@ class Plugins:
         callers = self.manager.get_hookcallers(self.manager.get_plugin(name)) or []
         return sorted(caller.name for caller in callers)
 
+    def method(self, name: str) -> type[Method]:
+        """Return a method's class, or raise UnknownNameError."""
+        return self.methods[name]
+
     def _collect(self, kind: str, hook: str, named: Any) -> Registry[Any]:
-        registry: Registry[Any] = Registry(kind)
+        registry: Registry[Any] = Registry(kind, missing=self.broken)
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             origin = self.origins[implementation.plugin_name]
             try:
                 offers = [named(offer) for offer in implementation.function()]
-            except (TypeError, AttributeError, ImportError) as error:
-                raise PluginError(
-                    f"Plugin '{origin.plugin}' ({origin}): {hook}() does not offer what its specification "
-                    f"asks for: {error}."
-                ) from error
+            except Exception as error:  # Whatever a stranger's code raises, the rest must work.
+                if origin.plugin == BUILTIN:
+                    raise
+                reason = f"{hook}() fails with {type(error).__name__}: {error}"
+                self.broken.append(BrokenPlugin(origin, reason))
+                continue
             for name, thing in offers:
                 registry.add(name, thing, origin)
         return registry
-
-    def method(self, name: str) -> type[Method]:
-        """Return a method's class; an unknown name also reports broken plugins, which may offer it."""
-        try:
-            return self.methods[name]
-        except UnknownNameError as error:
-            if not self.broken:
-                raise
-            raise UnknownNameError(" ".join([str(error), *map(str, self.broken)])) from None
 
 
 def load_plugins(
@@ -122,7 +125,7 @@ def load_plugins(
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager, {})
-    _register(plugins, builtin, Origin("builtin", "cvgl-bench", cvgl_bench.__version__))
+    _register(plugins, builtin, Origin(BUILTIN, "cvgl-bench", cvgl_bench.__version__))
     if entry_points is None:
         entry_points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
     found = _without_copies(entry_points)
@@ -131,11 +134,11 @@ def load_plugins(
         origin = _origin(entry_point)
         if times[entry_point.name] > 1:
             others = ", ".join(str(_origin(e)) for e in found if e.name == entry_point.name)
-            plugins.broken.append(BrokenPlugin(origin, f"its name is taken by several: {others}."))
+            plugins.broken.append(BrokenPlugin(origin, f"its name is taken by several: {others}"))
             continue
         try:
             module = entry_point.load()
-        except Exception as error:  # Whatever a stranger's import raises, the rest must work.
+        except (Exception, SystemExit) as error:  # Whatever a stranger's import raises, the rest must work.
             plugins.broken.append(BrokenPlugin(origin, f"{type(error).__name__}: {error}"))
             continue
         _register(plugins, module, origin)
@@ -145,15 +148,35 @@ def load_plugins(
 
 
 def _register(plugins: Plugins, module: ModuleType, origin: Origin) -> None:
+    manager = plugins.manager
+    if manager.has_plugin(origin.plugin):
+        taken = plugins.origins[origin.plugin]
+        plugins.broken.append(BrokenPlugin(origin, f"its name is taken by {taken}"))
+        return
     try:
-        plugins.manager.register(module, name=origin.plugin)
-        plugins.manager.check_pending()
+        manager.register(module, name=origin.plugin)
+        fault = _fault_in_hooks(manager, module)
     except (pluggy.PluginValidationError, ValueError) as error:
-        if plugins.manager.has_plugin(origin.plugin):
-            plugins.manager.unregister(name=origin.plugin)
-        plugins.broken.append(BrokenPlugin(origin, f"{type(error).__name__}: {error}"))
+        fault = " ".join(str(error).split())
+    if fault:
+        if manager.has_plugin(origin.plugin):
+            manager.unregister(name=origin.plugin)
+        plugins.broken.append(BrokenPlugin(origin, fault))
         return
     plugins.origins[origin.plugin] = origin
+
+
+def _fault_in_hooks(manager: pluggy.PluginManager, module: ModuleType) -> str | None:
+    """Say what is wrong with a registered module's hooks: unknown, or with an argument pluggy never fills."""
+    known = [name for name in vars(hookspecs) if name.startswith("cvgl_")]
+    for caller in manager.get_hookcallers(module) or []:
+        if not caller.has_spec():
+            return f"there is no hook '{caller.name}'.{suggest(caller.name, known)}"
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is module and implementation.kwargnames:
+                given = ", ".join(implementation.kwargnames)
+                return f"{caller.name}() gives its argument {given} a default, so it would never be passed"
+    return None
 
 
 def _origin(entry_point: importlib.metadata.EntryPoint) -> Origin:

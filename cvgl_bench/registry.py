@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from cvgl_bench.errors import PluginError, UnknownNameError, suggest
 
 Thing = TypeVar("Thing")
+
+NAME = re.compile(r"\w[\w@%+.-]*")
+"""Names become file names and command-line words: no spaces or separators, no leading dot or dash."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,23 @@ class Entry(Generic[Thing]):
 
 
 class Registry(Generic[Thing]):
-    """Things of one kind by name."""
+    """Things of one kind by name.
 
-    def __init__(self, kind: str) -> None:
+    missing: what could not be loaded and might have offered an unknown name; named when one is asked for.
+    """
+
+    def __init__(self, kind: str, *, missing: Sequence[object] = ()) -> None:
         self.kind = kind
+        self.missing = missing
         self._entries: dict[str, Entry[Thing]] = {}
 
     def add(self, name: str, thing: Thing, origin: Origin) -> None:
-        """Register `thing`; a name offered twice raises PluginError naming both plugins."""
+        """Register `thing`; a name offered twice, or unfit for a file, raises PluginError naming who did."""
+        if not (isinstance(name, str) and NAME.fullmatch(name)):
+            raise PluginError(
+                f"Plugin '{origin.plugin}' ({origin}) offers a {self.kind} called {name!r}; a name starts "
+                "with a letter or digit and holds no spaces or slashes."
+            )
         if name in self._entries:
             first = self._entries[name].origin
             raise PluginError(
@@ -52,10 +65,9 @@ class Registry(Generic[Thing]):
         """Return the entry called `name`, or raise UnknownNameError with a suggestion and the list."""
         if name in self._entries:
             return self._entries[name]
-        offers = ", ".join(f"{known} ({entry.origin.distribution})" for known, entry in self)
-        raise UnknownNameError(
-            f"There is no {self.kind} '{name}'.{suggest(name, self._entries)} Known: {offers or 'none'}."
-        )
+        offers = ", ".join(f"{known} ({entry.origin.distribution})" for known, entry in self) or "none"
+        message = f"There is no {self.kind} '{name}'.{suggest(name, self._entries)} Known: {offers}."
+        raise UnknownNameError(" ".join([message, *map(str, self.missing)]))
 
     def __getitem__(self, name: str) -> Thing:
         return self.entry(name).thing

@@ -1,6 +1,7 @@
 """The record of a result: what was measured, by what, on what, with which options.
 
-Validated on reading, since results come from other people; `migrate` brings old schemas up to date.
+Validated on reading, since results come from other people. Files of every past schema version must
+load: a field added later has a default, and tests/golden holds one file of each version.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cvgl_bench.errors import ResultError
+from cvgl_bench.registry import NAME
 
 SCHEMA_VERSION = 1
 
 MetricId = str
+FileName = Annotated[str, Field(pattern=f"^{NAME.pattern}$", max_length=150)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -48,8 +51,8 @@ class Metrics(_Record):
 class TaskRecord(_Record):
     """What was tested."""
 
-    dataset: str
-    split: str
+    dataset: FileName
+    split: FileName
     cities: list[str]
     partial: bool = False
     label_edition: str = ""
@@ -80,12 +83,14 @@ class Result(_Record):
     """One row of a leaderboard, with its provenance."""
 
     schema_version: int = SCHEMA_VERSION
-    id: str
+    id: FileName
     origin: Literal["measured", "published", "embeddings"]
     created: str
     task: TaskRecord
     method: MethodRecord
     metrics: Metrics
+    units: dict[MetricId, str] = {}
+    """Unit of each metric, as `Metric.unit`: tables are built without the plugin that offers it."""
     selection: Selection | None = None
     options: dict[str, Any] = {}
     summary: dict[str, float | None] = {}
@@ -101,8 +106,8 @@ class Result(_Record):
 def read_result(path: Path) -> Result:
     """Read a result file of any schema version, or raise ResultError naming the file and field."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (OSError, ValueError) as error:
         raise ResultError(f"{path} cannot be read as a result: {error}.") from None
     return parse_result(data, str(path))
 
@@ -110,7 +115,7 @@ def read_result(path: Path) -> Result:
 def parse_result(data: Any, where: str) -> Result:
     """Validate a result of any schema version; `where` names it in the error."""
     version = data.get("schema_version") if isinstance(data, dict) else None
-    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         raise ResultError(
             f"{where} has schema version {version!r}; this cvgl-bench reads 1 to {SCHEMA_VERSION}. "
             "Update cvgl-bench if the file is newer."
@@ -123,9 +128,16 @@ def parse_result(data: Any, where: str) -> Result:
         raise ResultError(f"{where} is not a valid result: {field}: {first['msg'].lower()}.") from None
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number that JSON knows")
+
+
 def write_result(result: Result, path: Path) -> None:
-    """Write a result whole or not at all; an existing file is refused."""
-    text = json.dumps(result.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False)
+    """Write a result whole or not at all; an existing file, or a value JSON cannot hold, is refused."""
+    try:
+        text = json.dumps(result.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False)
+    except ValueError as error:
+        raise ResultError(f"{path} cannot be written: the result holds a value that is {error}.") from None
     write_text(path, text + "\n", replace=False)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +17,14 @@ from torch import nn
 from cvgl_bench import provenance
 from cvgl_bench.checkpoints import file_sha256, load_weights, save_tensors
 from cvgl_bench.errors import CheckpointError, UsageError
-from cvgl_bench.evaluation import Place, evaluate, score
-from cvgl_bench.loading import check_images, choose_workers
+from cvgl_bench.evaluation import Place, Scores, evaluate, score
+from cvgl_bench.layouts import check_images
+from cvgl_bench.loading import choose_workers
 from cvgl_bench.method import Method, TrainableMethod
 from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import MethodRecord, Result, Selection, TaskRecord, write_result
 from cvgl_bench.run_options import RunOptions
-from cvgl_bench.splits import Split, Task
+from cvgl_bench.splits import Task
 from cvgl_bench.training.loop import Losses, Setting, start, train
 from cvgl_bench.training.selection import Selector
 from cvgl_bench.training.state import restore_state, save_state
@@ -64,10 +64,19 @@ class Run:
         """True where the run trains a network before evaluating it."""
         return self.train and isinstance(self.method, TrainableMethod)
 
+    @property
+    def result_path(self) -> Path:
+        """Where the record goes; a folder that holds it is a finished run."""
+        return self.folder / RESULT
+
 
 def run_id(method: str, dataset: str, split: str) -> str:
-    """Return `<time>-<method>-<dataset>-<split>`, the name of a run and its default folder."""
-    return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{method}-{dataset}-{split}"
+    """Return `<time>-<method>-<dataset>-<split>`, the name of a run and its default folder.
+
+    The time is UTC to the millisecond, so that runs started together keep apart.
+    """
+    now = datetime.now(timezone.utc)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}-{method}-{dataset}-{split}"
 
 
 def make_folder(folder: Path) -> None:
@@ -102,14 +111,14 @@ def execute(run: Run) -> Result:
         found = evaluate(run.method, network, run.task.test, options=run.options.evaluation, place=place)
     found.save(run.folder / OUTCOME)
     with _timed(seconds, "score"):
-        metrics = score(
+        scored = score(
             found,
             {id: entry.thing for id, entry in run.plugins.metrics},
             edges=run.task.dataset.decentrality_edges,
             options=run.options.evaluation,
         )
-    result = _record(run, place, metrics=metrics, selection=selection, seconds=seconds)
-    write_result(result, run.folder / RESULT)
+    result = _record(run, place, scored=scored, selection=selection, seconds=seconds)
+    write_result(result, run.result_path)
     run.plugins.hook.cvgl_run_finished(run=run, result=result)
     return result
 
@@ -132,9 +141,7 @@ def _check_task(run: Run) -> None:
         return
     check_images(run.task.test)
     if run.trains:
-        train_split = run.task.train
-        positives = train_split.references["path"].to_numpy(str)[np.unique(train_split.truth)]
-        check_images(train_split, [*train_split.queries["path"], *positives])
+        check_images(run.task.train)
 
 
 def seed_everything(seed: int) -> None:
@@ -187,9 +194,8 @@ def _log_losses(path: Path, epoch: int, losses: Mapping[str, float], seconds: fl
 
 
 def _record(
-    run: Run, place: Place, *, metrics: Any, selection: Selection, seconds: dict[str, float]
+    run: Run, place: Place, *, scored: Scores, selection: Selection, seconds: dict[str, float]
 ) -> Result:
-    test: Split = run.task.test
     entry = run.plugins.methods.entry(run.method.name)
     weights = run.folder / WEIGHTS
     evaluated = weights if weights.exists() else run.checkpoint
@@ -200,24 +206,16 @@ def _record(
         id=run.id,
         origin="measured",
         created=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
-        task=TaskRecord(
-            dataset=run.task.dataset.name,
-            split=run.task.split,
-            cities=sorted(test.queries["city"].unique().tolist()),
-            partial=run.task.partial,
-            label_edition=run.task.label_edition,
-            query_count=len(test.queries),
-            reference_count=len(test.references),
-            fingerprint=test.fingerprint,
-            train_fingerprint=run.task.train.fingerprint if run.trains else "",
-        ),
+        task=task_record(run.task, trained=run.trains),
         method=MethodRecord(
             name=run.method.name,
             title=run.method.title,
             distribution=entry.origin.distribution,
             version=entry.origin.version,
         ),
-        metrics=metrics,
+        metrics=scored.metrics,
+        units=scored.units,
+        summary=scored.summary,
         selection=selection,
         options=options,
         versions=provenance.versions(),
@@ -225,6 +223,22 @@ def _record(
         checkpoint_sha256=file_sha256(evaluated) if evaluated else None,
         environment=provenance.environment(place.device),
         seconds={phase: round(value, 2) for phase, value in seconds.items()},
+    )
+
+
+def task_record(task: Task, *, trained: bool) -> TaskRecord:
+    """Return what a record says of the task; `trained` where its training split was used."""
+    test = task.test
+    return TaskRecord(
+        dataset=task.dataset.name,
+        split=task.split,
+        cities=sorted(test.queries["city"].unique().tolist()),
+        partial=task.partial,
+        label_edition=task.label_edition,
+        query_count=len(test.queries),
+        reference_count=len(test.references),
+        fingerprint=test.fingerprint,
+        train_fingerprint=task.train.fingerprint if trained else "",
     )
 
 

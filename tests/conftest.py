@@ -83,7 +83,9 @@ def _write_city(root: Path, city: str, lat: float, lon: float, generator: np.ran
             q_lat, q_lon = geo.from_mercator_px(left + i * TILE_PX + x, top + j * TILE_PX + y, ZOOM)
             name = f"{city}{row}{copy},0,{q_lat:.8f},{q_lon:.8f},0,.png"
             _noise(colour, (TILE_PX, 2 * TILE_PX), generator).save(root / city / "panorama" / name)
-            others = [r for r in (row + 1, row + 3, row + 4) if r < len(names)] + [r for r in range(3) if r != row]
+            others = [r for r in (row + 1, row + 3, row + 4) if r < len(names)] + [
+                r for r in range(3) if r != row
+            ]
             fields = [name, names[row], x, y]
             for other in others[:3]:
                 oj, oi = divmod(other, TILES_PER_SIDE)
@@ -98,3 +100,77 @@ def _write_city(root: Path, city: str, lat: float, lon: float, generator: np.ran
 def _noise(colour: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> Image.Image:
     pixels = colour + generator.normal(0, 12, (*size, 1))
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def make_outcome():
+    """Return a function that makes an outcome from the ranks of the truths; the rest is plausible."""
+    from cvgl_bench.retrieval.outcome import Outcome, Ranking
+
+    def make(rank, *, references=1000, **given) -> Outcome:
+        rank = np.asarray(rank, np.int64)
+        count = len(rank)
+        truth = np.asarray(given.pop("truth", np.arange(count) % references))
+        best = np.where(rank == 0, truth, (truth + 1) % references)
+        columns = {
+            "distance_m": np.where(rank == 0, 10.0, 500.0),
+            "decentrality": np.linspace(0, 1, count),
+            "city": np.where(np.arange(count) % 2 == 0, "Aa", "Bb"),
+            "covers": np.full((count, 3), -1),
+            "reference_count": references,
+            "extra": {},
+            **given,
+        }
+        top_rows = np.stack([best, (truth + 2) % references], axis=1)
+        top_scores = np.tile(np.float32([0.9, 0.8]), (count, 1))
+        ranking = Ranking(rank, np.zeros(count, np.int64), rank, top_rows, top_scores)
+        return Outcome(ranking=ranking, truth=truth, **columns)
+
+    return make
+
+
+@pytest.fixture
+def write_run(make_outcome, tmp_path):
+    """Return a function that writes a run folder with its record and outcome."""
+    from cvgl_bench.metrics import METRICS
+    from cvgl_bench.results import MethodRecord, Result, TaskRecord, write_result
+    from cvgl_bench.statistics import summarise
+
+    truth = np.random.default_rng(0).integers(120, size=240)
+    hardness = np.random.default_rng(1).random(240)
+
+    def write(method, seed=1, *, share=0.5, fingerprint="f" * 64, folder=None, variant="none", **options):
+        noise = 0.05 * np.random.default_rng(seed).standard_normal(240)
+        wrong = hardness + noise > share
+        distance_m = np.where(wrong, 100 + 400 * hardness, 20 * hardness)
+        outcome = make_outcome(wrong.astype(int), truth=truth, distance_m=distance_m)
+        path = tmp_path / (folder or f"{method}-{seed}")
+        path.mkdir()
+        outcome.save(path / "outcome.parquet")
+        task = TaskRecord(
+            dataset="mini",
+            split="cross",
+            cities=["Aa", "Bb"],
+            query_count=240,
+            reference_count=1000,
+            fingerprint=fingerprint,
+            train_fingerprint="t" * 64,
+            variant=variant,
+        )
+        result = Result(
+            id=path.name,
+            origin="measured",
+            created="2026-01-01T00:00:00Z",
+            task=task,
+            method=MethodRecord(name=method, title=method.upper()),
+            metrics=summarise(outcome, METRICS, edges=(0.0, 0.5, 1.0), seed=0, resamples=100),
+            options={
+                "training": {"seed": seed, "epochs": 3},
+                "method": options,
+                "machine": {"workers": seed},
+            },
+        )
+        write_result(result, path / "result.json")
+        return path
+
+    return write

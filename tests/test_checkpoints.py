@@ -34,7 +34,10 @@ def test_a_pytorch_state_dict_is_read(tmp_path):
     [
         (lambda state: state.pop("0.bias"), "1 missing: 0.bias"),
         (lambda state: state.update(extra=torch.zeros(1)), "1 left over: extra"),
-        (lambda state: state.update({"0.weight": torch.zeros(4, 2)}), r"0.weight \(4, 2\) instead of \(4, 3\)"),
+        (
+            lambda state: state.update({"0.weight": torch.zeros(4, 2)}),
+            r"0.weight \(4, 2\) instead of \(4, 3\)",
+        ),
     ],
 )
 def test_a_checkpoint_that_fits_partly_is_refused_and_loads_nothing(tmp_path, change, message):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cvgl_bench.minicity.buildings import Builder, tinted
+from cvgl_bench.minicity.buildings import Builder, choice, mixed, tinted
 from cvgl_bench.minicity.chance import generator
 from cvgl_bench.minicity.grounds import Gardener
-from cvgl_bench.minicity.scene import Scene
+from cvgl_bench.minicity.scene import Rgb, Scene
 from cvgl_bench.minicity.shapes import Plot, inset, rounded
 from cvgl_bench.minicity.streets import StreetGrid
 
@@ -20,6 +22,15 @@ OVERLAP_M = 0.3
 EMBANKMENT_M = 2.5
 CORNER_M = 4.5
 """Radius of the kerb at a junction."""
+PAVINGS = (
+    (150, 84, 68), (204, 172, 112), (84, 88, 98), (196, 118, 84), (214, 210, 202), (112, 128, 146),
+    (120, 116, 92),
+)  # fmt: skip
+"""Brick, sandstone, slate, terracotta, granite, bluestone, cobbles: what a block is paved with."""
+OWN_PAVING = 0.7
+"""Share of the blocks with a paving of their own; both views show it, which tells a place from the next."""
+CITY_IN_PAVING = 0.25
+"""Share of the city's usual paving in the colour of such a block."""
 STREET_TREE_M = (7.0, 12.0)
 MIN_SIDE_M = 16.0
 """A block narrower than this is a green triangle."""
@@ -42,10 +53,10 @@ class BlockPainter:
 
     def __init__(self, scene: Scene, grid: StreetGrid, rng: np.random.Generator) -> None:
         self.scene = scene
-        self.style = grid.style
+        self.style = replace(grid.style, pavement=_paving(grid.style.pavement, rng))
         self.rng = rng
-        self.build = Builder(scene, grid.style, rng)
-        self.plant = Gardener(scene, grid.style, rng)
+        self.build = Builder(scene, self.style, rng)
+        self.plant = Gardener(scene, self.style, rng)
 
     def add(self, kerb: Floats, half_m: Floats, *, water: bool) -> None:
         """Draw the pavement inside the kerb (4, 2), then what the style puts on the block."""
@@ -172,3 +183,9 @@ class BlockPainter:
 
     def _pitch(self, plot: Plot) -> None:
         self.plant.pitch(plot)
+
+
+def _paving(usual: Rgb, rng: np.random.Generator) -> Rgb:
+    if rng.random() > OWN_PAVING:
+        return usual
+    return mixed(choice(PAVINGS, rng), usual, CITY_IN_PAVING)

@@ -13,7 +13,14 @@ Floats = NDArray[np.float64]
 
 GROUND_FLOOR_M = 1.2
 """What the ground floor and the parapet add to the height of the floors."""
-WALL_IN_ROOF = 0.22
+PAINTS = (
+    (186, 92, 64), (208, 164, 74), (84, 138, 138), (190, 120, 128), (122, 148, 104), (92, 118, 164),
+    (226, 214, 188),
+)  # fmt: skip
+"""Terracotta, ochre, teal, rose, sage, blue, cream: fronts that stand out from the city's own colours."""
+PAINTED = 0.4
+"""Share of the buildings in one of these."""
+WALL_IN_ROOF = 0.45
 """Share of the wall's colour in the roof's: related, not equal, so that a method can learn the relation."""
 MAX_PITCHED_SPAN_M = 17.0
 HUE_SHARE = 0.25
@@ -59,7 +66,7 @@ class Builder:
         span_m = min(sides[0] + sides[2], sides[1] + sides[3]) / 2
         if pitched is None:
             pitched = rng.random() < style.pitched
-        wall = choice(style.walls, rng)
+        wall = self._wall()
         shop = floors > 1 and rng.random() < style.shops
         pitched = pitched and span_m < MAX_PITCHED_SPAN_M
         solid = Solid(
@@ -89,7 +96,7 @@ class Builder:
         """Stand a tall building on the quad: glass or concrete, with a flat roof."""
         rng = self.rng
         curtain = rng.random() < 0.5
-        wall = tinted((128, 146, 162), rng, 0.12) if curtain else choice(self.style.walls, rng)
+        wall = tinted((128, 146, 162), rng, 0.12) if curtain else self._wall()
         sides = edge_lengths(quad)
         solid = Solid(
             Kind.BUILDING,
@@ -107,8 +114,8 @@ class Builder:
 
     def hall(self, quad: Floats) -> None:
         """Stand a low, wide building on the quad: a shop, a works or a school."""
-        rng, style = self.rng, self.style
-        wall = mixed(choice(style.walls, rng), (190, 190, 188), 0.4)
+        rng = self.rng
+        wall = mixed(self._wall(), (190, 190, 188), 0.4)
         solid = Solid(
             Kind.BUILDING, top_m=rng.uniform(6, 10), roof_rgb=tinted(wall, rng), wall_rgb=wall,
             floor_m=3.6, bay_m=4.5, glazing=0.5, shop=bool(rng.random() < 0.5),
@@ -123,6 +130,10 @@ class Builder:
         )
         for p in np.arange(6, plot.width_m - 6, 7.5):
             self.scene.paint(light, plot.quad(p, p + 2.2, 3.5, plot.depth_m - 3.5))
+
+    def _wall(self) -> Rgb:
+        """Return the colour of a front: one of the city's, or a paint of its own."""
+        return choice(PAINTS if self.rng.random() < PAINTED else self.style.walls, self.rng)
 
     def _flat_roof(self, quad: Floats, solid: Solid, row: int, span_m: float) -> None:
         deck = inset(quad, PARAPET_M)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from cvgl_bench.minicity.buildings import choice
 from cvgl_bench.minicity.chance import generator
 from cvgl_bench.minicity.scene import Kind, Scene, Solid
 from cvgl_bench.minicity.shapes import ribbon
@@ -32,7 +33,16 @@ BODY_M, CABIN_M, VAN_M = 0.85, 1.42, 2.1
 """Heights of a bonnet, and of the roofs of a car and of a van."""
 VANS = 0.12
 GLASS_RGB = (38, 44, 52)
-MARKINGS_SEED, CARS_SEED = 1, 2
+RESURFACED = 0.6
+"""Share of the pieces of street with a surface of their own."""
+SURFACES = ((54, 54, 60), (142, 138, 132), (124, 104, 92), (112, 116, 124), (132, 88, 78))
+"""Fresh and worn asphalt, cobbles, concrete, red asphalt."""
+CYCLED = 0.4
+"""Share of the pieces of street with coloured lanes along their kerbs."""
+CYCLE_LANES = ((58, 124, 82), (160, 66, 56), (58, 96, 152))
+CYCLE_LANE_M = 1.6
+KERB_GAP_M = 0.15
+MARKINGS_SEED, CARS_SEED, SURFACE_SEED = 1, 2, 3
 
 
 def _outline(rear: float, front: float, half_width: float) -> Floats:
@@ -85,6 +95,7 @@ class StreetPainter:
         rng = generator(self.grid.seed, MARKINGS_SEED, axis, i, j)
         crossed = (street.trim_m[0] > 0 and rng.random() < 0.85, street.trim_m[1] > 0 and rng.random() < 0.85)
         ends_m = (first_m + 5.2 * crossed[0], last_m - 5.2 * crossed[1])
+        self._surface(street, axes, (first_m, last_m), generator(self.grid.seed, SURFACE_SEED, axis, i, j))
         self._lines(street, axes, ends_m)
         for at_m, wanted in zip((first_m + 0.4, last_m - CROSSING_M - 0.4), crossed, strict=True):
             if wanted:
@@ -100,6 +111,20 @@ class StreetPainter:
 
     def _paint(self, row: int, ends: Floats, width_m: float) -> None:
         self.scene.paint(row, ribbon(ends[0], ends[1], width_m))
+
+    def _surface(
+        self, street: Street, axes: Floats, ends_m: tuple[float, float], rng: np.random.Generator
+    ) -> None:
+        whole = (np.array(ends_m[:1]), np.array(ends_m[1:]))
+        width_m = street.width_m - 2 * KERB_GAP_M
+        if rng.random() < RESURFACED:
+            row = self.scene.surface(choice(SURFACES, rng), grain=0.1, kind=Kind.ROAD)
+            self._paint(row, self._strips(street, axes, *whole, 0.0), width_m)
+        if rng.random() < CYCLED:
+            row = self.scene.surface(choice(CYCLE_LANES, rng), grain=0.06, kind=Kind.ROAD)
+            for sign in (-1, 1):
+                offset_m = sign * (width_m - CYCLE_LANE_M) / 2
+                self._paint(row, self._strips(street, axes, *whole, offset_m), CYCLE_LANE_M)
 
     def _lines(self, street: Street, axes: Floats, ends_m: tuple[float, float]) -> None:
         style = self.grid.style.centre_line

@@ -15,7 +15,7 @@ from cvgl_bench.minicity.style import STYLES
 
 Layout = Literal["dress", "vigor"]
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Part of every digest: raise it with any change that alters a pixel or a label."""
 
 

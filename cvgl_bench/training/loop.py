@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cvgl_bench.embedding import autocast, autocast_type
+from cvgl_bench.embedding import autocast, autocast_type, embed_split
 from cvgl_bench.errors import TrainingError
 from cvgl_bench.loading import EpochBatches, pair_loader
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.progress import Progress, progress
-from cvgl_bench.sampling import gps_neighbours, neighbour_batches, random_batches
+from cvgl_bench.retrieval import nearest
+from cvgl_bench.sampling import gps_neighbours, neighbour_batches, random_batches, similar_neighbours
 from cvgl_bench.splits import Split
 from cvgl_bench.training.options import TrainingOptions
 from cvgl_bench.training.schedule import warmup_cosine
@@ -35,8 +37,8 @@ class Training:
     network: nn.Module
     optimizer: torch.optim.AdamW
     scaler: torch.amp.GradScaler
-    neighbours: np.ndarray | None = None
-    """int64 (Q, pool), rows of each query's neighbour queries; None until first needed."""
+    neighbours: NDArray[np.int64] | None = None
+    """int64 (Q, pool), rows of each query's neighbour references; None until first needed."""
     epoch: int = 0
     """Epochs finished."""
     step: int = 0
@@ -68,8 +70,8 @@ def start(setting: Setting, network: nn.Module) -> Training:
     return Training(network, optimizer, scaler)
 
 
-def train(setting: Setting, state: Training, *, on_epoch: Callable[[Losses, float], bool | None]) -> None:
-    """Run the remaining epochs; `on_epoch(losses, seconds)` is called after each, True to stop."""
+def train(setting: Setting, state: Training, *, on_epoch: Callable[[Losses, float], None]) -> None:
+    """Run the remaining epochs; `on_epoch(losses, seconds)` is called after each."""
     batches = EpochBatches()
     loader = pair_loader(
         setting.method, setting.split, batches=batches, seed=setting.options.seed, workers=setting.workers
@@ -81,17 +83,19 @@ def train(setting: Setting, state: Training, *, on_epoch: Callable[[Losses, floa
         with progress(len(batches), f"epoch {epoch}/{setting.options.epochs}") as bar:
             losses = _train_epoch(setting, state, loader, bar)
         state.epoch = epoch
-        if on_epoch(losses, time.perf_counter() - began):
-            return
+        on_epoch(losses, time.perf_counter() - began)
 
 
-def _epoch_batches(setting: Setting, state: Training, epoch: int) -> list[np.ndarray]:
+def _epoch_batches(setting: Setting, state: Training, epoch: int) -> NDArray[np.int64]:
     options, split = setting.options, setting.split
     generator = np.random.default_rng([options.seed, epoch])
     avoid = split.covers if options.keep_covers_apart else None
     if options.sampling == "random":
         return random_batches(split.truth, options.batch_size, generator=generator, avoid=avoid)
-    _update_neighbours(setting, state, epoch)
+    if state.neighbours is None:
+        state.neighbours = _by_distance(setting)
+    if options.mine_every and epoch > 1 and (epoch - 1) % options.mine_every == 0:
+        state.neighbours = _by_similarity(setting, state.network)
     return neighbour_batches(
         state.neighbours,
         split.truth,
@@ -102,21 +106,34 @@ def _epoch_batches(setting: Setting, state: Training, epoch: int) -> list[np.nda
     )
 
 
-def _update_neighbours(setting: Setting, state: Training, epoch: int) -> None:
-    options, split = setting.options, setting.split
-    if state.neighbours is None:
-        state.neighbours = gps_neighbours(
-            split.queries["lat"].to_numpy(),
-            split.queries["lon"].to_numpy(),
-            split.truth,
-            pool=options.neighbour_pool,
+def _by_distance(setting: Setting) -> NDArray[np.int64]:
+    positions = (
+        table[["lat", "lon"]].to_numpy(np.float64)
+        for table in (setting.split.queries, setting.split.references)
+    )
+    return gps_neighbours(*positions, truth=setting.split.truth, pool=setting.options.neighbour_pool)
+
+
+def _by_similarity(setting: Setting, network: nn.Module) -> NDArray[np.int64]:
+    """Return each query's most similar references under the current weights, by exact search."""
+    split, pool = setting.split, setting.options.neighbour_pool
+    used = np.unique(split.truth)
+    queries, references = (
+        embed_split(
+            setting.method,
+            network,
+            split,
+            view=view,
+            rows=rows,
+            device=setting.device,
+            batch_size=setting.options.batch_size,
+            workers=setting.workers,
+            mixed_precision=setting.options.mixed_precision,
         )
-    if options.mine_every and epoch > 1 and (epoch - 1) % options.mine_every == 0:
-        state.neighbours = _similar(setting, state)
-
-
-def _similar(setting: Setting, state: Training) -> np.ndarray:
-    raise NotImplementedError
+        for view, rows in (("query", None), ("reference", used))
+    )
+    found = nearest(queries, references, pool + 1)
+    return similar_neighbours(used[found.rows], truth=split.truth, pool=pool)
 
 
 def _train_epoch(setting: Setting, state: Training, loader: Any, bar: Progress) -> Losses:

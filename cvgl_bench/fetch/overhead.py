@@ -1,0 +1,53 @@
+"""Overhead tiles cut to size from any XYZ tile service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cvgl_bench import geo
+from cvgl_bench.errors import UsageError
+from cvgl_bench.fetch.client import Client
+from cvgl_bench.fetch.mosaic import crop, tiles_under
+from cvgl_bench.fetch.provider import Provider, Wanted
+from cvgl_bench.fetch.xyz import Template, TileStore, remote_tiles
+from cvgl_bench.images import ImageArray
+
+HIGHEST_ZOOM = 24
+
+
+class XyzProvider(Provider):
+    """Cuts references out of the tiles of a service, at a Web-Mercator zoom.
+
+    Settings: url, a template with {z}, {x} and {y}; zoom; and tile_px, where the service's tiles do not
+    have 256 pixels a side.
+    """
+
+    name = "xyz"
+    view = "reference"
+    terms = "The imagery belongs to whoever runs the tile service; whether it may be stored is up to them."
+
+    def __init__(self, client: Client, settings: Mapping[str, Any]) -> None:
+        super().__init__(client, settings)
+        template = Template(str(self.setting("url")))
+        client.keep_secret(*template.secrets)
+        self.zoom = self.setting("zoom")
+        if not isinstance(self.zoom, int) or not 0 <= self.zoom <= HIGHEST_ZOOM:
+            raise UsageError(f"Zoom {self.zoom!r} is not a whole number from 0 to {HIGHEST_ZOOM}.")
+        tile_px = settings.get("tile_px", geo.MERCATOR_TILE_PX)
+        self._store = TileStore(remote_tiles(template, client), tile_px=tile_px)
+
+    def image(self, wanted: Wanted) -> ImageArray:
+        """Return the pixels around the reference's centre."""
+        return crop(self._store, self._centre_px(wanted), wanted.size_px, self.zoom)
+
+    def requests(self, wanted: Wanted) -> int:
+        """Return how many tiles the file touches; neighbours share them, so that fewer are asked for."""
+        tile_px = self._store.tile_px
+        return sum(
+            1 for _ in tiles_under(self._centre_px(wanted), wanted.size_px, self.zoom, tile_px=tile_px)
+        )
+
+    def _centre_px(self, wanted: Wanted) -> tuple[float, float]:
+        x, y = geo.mercator_px(wanted.lat, wanted.lon, self.zoom)
+        return float(x), float(y)

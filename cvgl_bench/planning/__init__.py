@@ -1,0 +1,1 @@
+"""What a reference database would cost and give, before anything is downloaded."""

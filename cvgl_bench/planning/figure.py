@@ -1,0 +1,117 @@
+"""The figure of a plan: size of the database against accuracy, and how decentral its queries are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvgl_bench.building.sheets import stride_of
+from cvgl_bench.errors import DataError, UsageError
+from cvgl_bench.planning.tilings import Curve, Tiling, share_below
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FORMATS = (".pdf", ".png", ".svg")
+SIZE_INCHES = (7.2, 3.2)
+DOTS_PER_INCH = 300
+# From Okabe and Ito's palette, which colour-blind readers can tell apart, also in print.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKERS = "osD^v<>p"
+LARGEST_MARK = 8
+CURVE_COLOUR = "#4d4d4d"
+
+
+def draw_plan(tilings: Sequence[Tiling], path: Path, *, curve: Curve | None = None) -> None:
+    """Draw a plan into a PDF, PNG or SVG file, whole or not at all."""
+    from matplotlib.figure import Figure
+
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"--figure {path}: use one of the endings {', '.join(FORMATS)}.")
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
+    _draw_trade(left, tilings, curve)
+    _draw_decentrality(right, tilings, curve)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(temporary, dpi=DOTS_PER_INCH)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _draw_trade(axes: Axes, tilings: Sequence[Tiling], curve: Curve | None) -> None:
+    """Draw every tiling by its number of tiles; lines join those that differ in overlap alone."""
+    from matplotlib.lines import Line2D
+
+    def height(tiling: Tiling) -> float:
+        return tiling.median if curve is None or tiling.recall is None else 100 * tiling.recall
+
+    shown = [tiling for tiling in tilings if curve is None or tiling.recall is not None]
+    zooms, sizes = (list(dict.fromkeys(getattr(t, name) for t in shown)) for name in ("zoom", "tile_px"))
+    for zoom, size in product(zooms, sizes):
+        group = [t for t in shown if (t.zoom, t.tile_px) == (zoom, size)]
+        axes.plot(
+            [t.tiles for t in group],
+            [height(t) for t in group],
+            marker=MARKERS[sizes.index(size) % len(MARKERS)],
+            color=COLOURS[zooms.index(zoom) % len(COLOURS)],
+            lw=0.8,
+            # Equal areas of two zooms coincide: the larger mark shows under the smaller.
+            ms=LARGEST_MARK - 2 * min(zooms.index(zoom), 2),
+            mec="white",
+            mew=0.5,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("tiles in the database")
+    if curve is None:
+        axes.set_ylabel("median decentrality")
+        axes.invert_yaxis()
+    else:
+        axes.set_ylabel(f"expected {curve.metric} (%)")
+    handles = [Line2D([], [], color=COLOURS[n % len(COLOURS)], lw=2) for n in range(len(zooms))]
+    handles += [
+        Line2D([], [], ls="", marker=MARKERS[n % len(MARKERS)], color="0.4", ms=5) for n in range(len(sizes))
+    ]
+    labels = [f"zoom {zoom}" for zoom in zooms] + [f"{size} px" for size in sizes]
+    axes.figure.legend(
+        handles, labels, fontsize=7, ncols=len(labels), frameon=False, loc="outside upper left"
+    )
+    _tidy(axes)
+
+
+def _draw_decentrality(axes: Axes, tilings: Sequence[Tiling], curve: Curve | None) -> None:
+    """Draw the share of queries below each decentrality, and the run's recall beside it."""
+    at = np.linspace(0, 1, 201)
+    for number, overlap in enumerate(dict.fromkeys(t.overlap for t in tilings)):
+        first = next(t for t in tilings if t.overlap == overlap)
+        stride = stride_of((first.tile_px, first.tile_px), overlap)[0] / first.tile_px
+        colour = COLOURS[-1 - number % len(COLOURS)]
+        axes.plot(at, 100 * share_below(at, stride), color=colour, label=f"overlap {100 * overlap:.0f} %")
+    if curve is not None:
+        edges = sorted(curve.recall)
+        x = [edge for pair in edges for edge in pair]
+        y = [100 * curve.recall[pair] for pair in edges for _ in pair]
+        axes.plot(x, y, color=CURVE_COLOUR, ls="--", lw=1.2, label=f"{curve.metric} of the run")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 102)
+    axes.set_xlabel("decentrality")
+    axes.set_ylabel("queries below (%)" if curve is None else "queries below, and recall (%)")
+    axes.legend(fontsize=7, frameon=False, loc="lower right")
+    _tidy(axes)
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_fontsize(8)
+    axes.tick_params(labelsize=8)
+    axes.grid(True, lw=0.3, color="0.9")
+    axes.set_axisbelow(True)

@@ -1,0 +1,230 @@
+"""The main job, end to end, on a world of noise with methods made for the test."""
+
+import csv
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner
+from torch import nn
+
+import cvgl_bench.plugins
+from cvgl_bench import hookimpl
+from cvgl_bench.cli import cli
+from cvgl_bench.errors import CvglError
+from cvgl_bench.losses import symmetric_info_nce
+from cvgl_bench.method import TrainableMethod
+from cvgl_bench.retrieval import read_outcome
+
+QUICK = ["--set", "batch_size=4", "--set", "resamples=100", "--workers", "0", "--device", "cpu"]
+
+
+class MeanColour(TrainableMethod):
+    """Learns to match the mean colours of panorama and tile."""
+
+    name = "mean-colour"
+    title = "Mean colour"
+
+    def build(self):
+        network = nn.Linear(3, 8)
+        network.scale = nn.Parameter(torch.tensor(2.0))
+        return network
+
+    def prepare(self, image, view):
+        return torch.from_numpy(image.reshape(-1, 3).mean(axis=0) / 255 - 0.5).float()
+
+    def prepare_pair(self, pair, generator):
+        noise = torch.from_numpy(generator.normal(0, 0.01, 3)).float()
+        return {
+            "query": self.prepare(pair.query, "query") + noise,
+            "reference": self.prepare(pair.reference, "reference"),
+        }
+
+    def embed(self, network, images, view):
+        return network(images)
+
+    def loss(self, network, batch):
+        pair = (network(batch["query"]), network(batch["reference"]))
+        return {"info_nce": symmetric_info_nce(*pair, network.scale)}
+
+
+@pytest.fixture
+def run(noise_world, tmp_path, monkeypatch):
+    """Return a function that runs the command line with MeanColour offered by a plugin."""
+    card, root = noise_world
+    plugin = SimpleNamespace(__name__="colours", cvgl_methods=hookimpl(lambda: [MeanColour]))
+    load = cvgl_bench.plugins.load_plugins
+    monkeypatch.setattr(cvgl_bench.plugins, "load_plugins", lambda: load([], extra=[plugin]))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, command="run", method="mean-colour", split="cross"):
+        line = [command, "--method", method, "--dataset", str(card), "--split", split]
+        line += ["--data-root", str(root), *QUICK, *arguments]
+        return CliRunner().invoke(cli, line)
+
+    return run
+
+
+def result_of(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def test_a_run_trains_evaluates_records_and_ranks(run, tmp_path):
+    done = run("--epochs", "6", "--set", "learning_rate=0.05", "--output", "out")
+    assert done.exit_code == 0, done.output
+    out = tmp_path / "out"
+    files = {path.name for path in out.iterdir()}
+    assert files == {"options.yaml", "losses.csv", "weights.safetensors", "outcome.parquet", "result.json"}
+    losses = [float(row["total"]) for row in csv.DictReader((out / "losses.csv").read_text().splitlines())]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0]
+    result = result_of(out)
+    overall = result["metrics"]["overall"]
+    assert overall["recall@1"]["value"] == pytest.approx(
+        (read_outcome(out / "outcome.parquet").ranking.rank == 0).mean()
+    )
+    assert overall["recall@1"]["count"] == 18
+    assert set(result["metrics"]["by_city"]) == {"Bb"}
+    assert result["options"]["training"]["epochs"] == 6
+    assert result["selection"] == {"rule": "last", "epoch": 6}
+    assert "recall@1" in done.output
+    boards = tmp_path / "leaderboards"
+    assert "Mean colour" in (boards / "noise.md").read_text()
+    assert len(list((boards / "results").glob("*.json"))) == 1
+
+
+def test_a_run_repeats_itself_to_the_bit_whatever_the_workers(run, tmp_path):
+    for name, workers in (("a", "0"), ("b", "2")):
+        done = run("--epochs", "2", "--output", name, "--workers", workers, "--no-leaderboard")
+        assert done.exit_code == 0, done.output
+    first, second = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in "ab")
+    np.testing.assert_array_equal(first.top_scores, second.top_scores)
+    assert not (tmp_path / "leaderboards").exists()
+
+
+def test_a_run_folder_is_never_overwritten(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    done = run("--output", "out")
+    assert isinstance(done.exception, CvglError)
+    assert "never overwritten" in str(done.exception)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_weights_of_a_run_can_be_evaluated_alone(run, tmp_path):
+    assert run("--epochs", "3", "--output", "a").exit_code == 0
+    done = run("--eval-only", "--checkpoint", "a/weights.safetensors", "--output", "b")
+    assert done.exit_code == 0, done.output
+    first, second = result_of(tmp_path / "a"), result_of(tmp_path / "b")
+    assert first["metrics"] == second["metrics"]
+    assert first["checkpoint_sha256"] == second["checkpoint_sha256"]
+    assert "training" not in second["options"]
+    refused = run("--eval-only", "--output", "c")
+    assert "needs --checkpoint" in str(refused.exception)
+
+
+def test_an_interrupted_run_resumes_to_the_same_result(run, tmp_path, monkeypatch):
+    settings = ["--epochs", "4", "--set", "mine_every=2"]
+    assert run(*settings, "--output", "whole").exit_code == 0
+    steps = MeanColour.loss
+    calls = iter(range(10**6))
+
+    def interrupted(self, network, batch):
+        if next(calls) == 9:
+            raise KeyboardInterrupt
+        return steps(self, network, batch)
+
+    monkeypatch.setattr(MeanColour, "loss", interrupted)
+    assert run(*settings, "--output", "cut").exit_code != 0
+    assert not (tmp_path / "cut" / "result.json").exists()
+    monkeypatch.setattr(MeanColour, "loss", steps)
+    done = CliRunner().invoke(cli, ["run", "--resume", "cut"])
+    assert done.exit_code == 0, done.output
+    first, second = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in ("whole", "cut"))
+    np.testing.assert_array_equal(first.top_scores, second.top_scores)
+    assert "finished" in str(CliRunner().invoke(cli, ["run", "--resume", "cut"]).exception)
+
+
+@pytest.mark.parametrize("select", ["validation", "test"])
+def test_the_epoch_can_be_chosen_and_the_record_says_how(run, tmp_path, select):
+    done = run(
+        "--epochs", "3", "--set", f"select={select}", "--set", "validation_fraction=0.4", "--output", "o"
+    )
+    assert done.exit_code == 0, done.output
+    selection = result_of(tmp_path / "o")["selection"]
+    assert selection["rule"] == select
+    assert 1 <= selection["epoch"] <= 3
+    assert not (tmp_path / "o" / "best.safetensors").exists()
+
+
+def test_a_loss_that_is_no_longer_finite_stops_the_run(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        MeanColour, "loss", lambda self, network, batch: {"nan": network.scale * float("nan")}
+    )
+    done = run("--output", "o")
+    assert "no longer finite in epoch 1" in str(done.exception)
+    assert not (tmp_path / "o" / "result.json").exists()
+
+
+def test_a_subset_of_cities_is_marked_partial(run, tmp_path):
+    done = run("--cities", "Aa", "--epochs", "1", "--output", "o", split="same")
+    assert done.exit_code == 0, done.output
+    task = result_of(tmp_path / "o")["task"]
+    assert task["partial"] is True
+    assert task["cities"] == ["Aa"]
+
+
+def test_the_request_is_recorded_in_full(run, tmp_path):
+    run("--epochs", "1", "--output", "o", "--no-leaderboard")
+    saved = yaml.safe_load((tmp_path / "o" / "options.yaml").read_text())
+    assert saved["request"]["method"] == "mean-colour"
+    assert saved["options"]["training"]["batch_size"] == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method": "mean-color"}, "Did you mean 'mean-colour'"),
+        ({"split": "crss"}, "cross"),
+    ],
+)
+def test_names_nobody_knows_get_a_suggestion_and_leave_no_folder(run, tmp_path, change, message):
+    done = run("--output", "o", **change)
+    assert message in str(done.exception)
+    assert done.exception.exit_code == 2
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_missing_image_is_found_before_training(run, noise_world, tmp_path):
+    victim = next((noise_world[1] / "Aa" / "panorama").iterdir())
+    hidden = victim.rename(victim.with_suffix(".hidden"))
+    try:
+        done = run("--output", "o")
+    finally:
+        hidden.rename(victim)
+    assert victim.name in str(done.exception)
+    assert not (tmp_path / "o" / "losses.csv").exists()
+
+
+def test_expected_errors_are_one_line_and_an_exit_code(noise_world):
+    card, _ = noise_world
+    line = [
+        sys.executable,
+        "-m",
+        "cvgl_bench",
+        "run",
+        "--method",
+        "nobody",
+        "--dataset",
+        str(card),
+        "--split",
+        "same",
+    ]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: There is no method 'nobody'")
+    assert "Traceback" not in done.stderr
