@@ -74,27 +74,11 @@ def _model() -> type[BaseModel]:
     # Importing pydantic takes a tenth of a second, which `--help` would pay for nothing.
     from pydantic import ConfigDict, Field, create_model
 
-    name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    size = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
-    positive = Annotated[float, Field(gt=0)]
-    scale = positive | dict[str, positive] | dict[str, positive | dict[str, positive]]
-    part = Annotated[tuple[str, ...], Field(min_length=1)]
     strict = ConfigDict(extra="forbid")
+    name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    part = Annotated[tuple[str, ...], Field(min_length=1)]
     split = create_model("split", __config__=strict, train=(part, ...), test=(part, ...))
-    tile = create_model(
-        "tile",
-        __config__=strict,
-        size_px=(size, ...),
-        zoom=(Annotated[int, Field(gt=0)] | positive | None, None),
-        m_per_px=(scale | None, None),
-    )
-    panorama = create_model(
-        "panorama",
-        __config__=strict,
-        size_px=(size | None, None),
-        horizontal_deg=(Annotated[float, Field(gt=0, le=360)], 360.0),
-        vertical_deg=(Annotated[float, Field(gt=0, le=180)], 180.0),
-    )
+    tile, panorama = _image_models()
     return create_model(
         "card",
         __config__=strict,
@@ -107,7 +91,7 @@ def _model() -> type[BaseModel]:
         panorama=(panorama, panorama()),
         label_editions=(tuple[str, ...], ()),
         decentrality_edges=(tuple[float, ...], DEFAULT_DECENTRALITY_EDGES),
-        counts=(dict[str, Any], {}),
+        counts=(dict[str, int | dict[str, int]], {}),
         licence=(str, ""),
         citation=(str, ""),
         homepage=(str, ""),
@@ -115,6 +99,32 @@ def _model() -> type[BaseModel]:
         generated=(str | None, None),
         fetch=(dict[str, Any], {}),
     )
+
+
+def _image_models() -> tuple[type[BaseModel], type[BaseModel]]:
+    from pydantic import ConfigDict, Field, create_model
+
+    strict = ConfigDict(extra="forbid")
+    size = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
+    positive = Annotated[float, Field(gt=0)]
+    # A whole zoom stays one: tile services have no others.
+    zoom = Annotated[int, Field(gt=0)] | positive
+    scale = positive | dict[str, positive] | dict[str, positive | dict[str, positive]]
+    tile = create_model(
+        "tile",
+        __config__=strict,
+        size_px=(size, ...),
+        zoom=(zoom | None, None),
+        m_per_px=(scale | None, None),
+    )
+    panorama = create_model(
+        "panorama",
+        __config__=strict,
+        size_px=(size | None, None),
+        horizontal_deg=(Annotated[float, Field(gt=0, le=360)], 360.0),
+        vertical_deg=(Annotated[float, Field(gt=0, le=180)], 180.0),
+    )
+    return tile, panorama
 
 
 def _contradiction(card: Dataset) -> str | None:

@@ -14,11 +14,6 @@ from cvgl_bench.run_request import Request, prepare
 from cvgl_bench.runs import execute
 from cvgl_bench.scaffold import TEMPLATES, write_plugin
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    tomllib = pytest.importorskip("tomli", reason="reading TOML needs Python 3.11 or tomli")
-
 METHOD_LINES = 60
 
 
@@ -49,6 +44,7 @@ def test_the_method_is_short(plugin):
 
 
 def test_the_distribution_names_its_entry_point(plugin):
+    tomllib = pytest.importorskip("tomllib", reason="reading TOML needs Python 3.11")
     project = tomllib.loads((plugin / "pyproject.toml").read_text())
     assert project["project"]["name"] == "cvgl-street-net"
     assert project["project"]["entry-points"]["cvgl_bench"] == {"street-net": "cvgl_street_net"}

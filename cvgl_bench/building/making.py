@@ -105,8 +105,8 @@ def _require_free(root: Path, options: BuildOptions, name: str) -> None:
     differ = [key for key in asked if asked[key] != recorded.get(key) and key not in FREE_OPTIONS]
     if differ:
         raise UsageError(
-            f"{root} holds a data set that was built with other options ({', '.join(differ)}); choose another "
-            "folder, or remove it."
+            f"{root} holds a data set that was built with other options ({', '.join(differ)}); choose "
+            "another folder, or remove it."
         )
 
 

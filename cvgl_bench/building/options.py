@@ -14,7 +14,7 @@ class BuildOptions:
 
     imagery: str = option(
         "",
-        "folder, pattern or URL of XYZ tiles ({z} {x} {y}), or CSV of images (image, lat_deg, lon_deg)",
+        "XYZ tiles (folder, pattern or URL with {z} {x} {y}), GeoTIFFs, or CSV (image, lat_deg, lon_deg)",
     )
     photos: str = option("", "folder of panoramas or photos")
     photo_table: str | None = option(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cvgl_bench.building import geotiff
 from cvgl_bench.building.frames import Frame, GroundFrame, MercatorFrame
 from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.photos import Fault, Photo
@@ -126,9 +127,16 @@ def open_imagery(options: BuildOptions, client: Client) -> TileStore | None:
         template = Template(text)
         client.keep_secret(*template.secrets)
         return TileStore(remote_tiles(template, client))
-    if "{" in text or Path(text).is_dir():
+    if "{" in text or (Path(text).is_dir() and not _geotiffs(text)):
         return TileStore(local_tiles(text))
     return None
+
+
+def _geotiffs(imagery: str) -> list[Path]:
+    """Return the GeoTIFFs that the imagery is: a file, or those in a folder."""
+    place = Path(imagery)
+    files = [place] if place.is_file() else sorted(place.glob("*")) if place.is_dir() else []
+    return [path for path in files if path.suffix.lower() in geotiff.SUFFIXES]
 
 
 def read_sheets(
@@ -141,7 +149,8 @@ def read_sheets(
     if pyramid:
         return _pyramid_sheets(options, photos), []
     sheets, faults = [], []
-    for found in _image_sheets(options):
+    geotiffs = _geotiffs(options.imagery)
+    for found in _geotiff_sheets(geotiffs, options) if geotiffs else _image_sheets(options):
         (faults if isinstance(found, Fault) else sheets).append(found)
     if not sheets:
         reason = f" The first: {faults[0].path} {faults[0].reason}." if faults else ""
@@ -166,10 +175,6 @@ def _image_sheets(options: BuildOptions) -> Iterator[Sheet | Fault]:
             yield Fault(path, header.fault)
             continue
         height, width = header.size_px
-        size = (options.tile_px, options.tile_px) if options.tile_px else header.size_px
-        if size[0] > height or size[1] > width:
-            yield Fault(path, f"has {width} x {height} px, less than a tile of {size[1]} x {size[0]}")
-            continue
         frame: Frame
         if m_per_px is not None:
             frame = GroundFrame(lat, lon, width / 2, height / 2, m_per_px)
@@ -177,14 +182,29 @@ def _image_sheets(options: BuildOptions) -> Iterator[Sheet | Fault]:
             x, y = mercator_px(lat, lon, zoom)
             frame = MercatorFrame(zoom, float(x) - width / 2, float(y) - height / 2)
         city = _checked_city(row.text("city") or DEFAULT_CITY)
-        yield _grid(city, frame, Scale(zoom, m_per_px), (height, width), size, options.overlap, path)
+        yield _grid(city, frame, Scale(zoom, m_per_px), header.size_px, options, path)
+
+
+def _geotiff_sheets(paths: Sequence[Path], options: BuildOptions) -> Iterator[Sheet | Fault]:
+    for path in paths:
+        header = read_header(path)
+        try:
+            place = geotiff.read_placement(path)
+        except DataError as error:
+            yield Fault(path, str(error))
+            continue
+        frame = MercatorFrame(*place)
+        yield _grid(DEFAULT_CITY, frame, Scale(place.zoom, None), header.size_px, options, path)
 
 
 def _grid(
-    city: str, frame: Frame, scale: Scale, extent: Size, size: Size, overlap: float, image: Path
-) -> Sheet:
-    """Lay as many tiles as fit into an image, in its middle."""
-    stride = stride_of(size, overlap)
+    city: str, frame: Frame, scale: Scale, extent: Size, options: BuildOptions, image: Path
+) -> Sheet | Fault:
+    """Lay as many tiles as fit into an image, in its middle; without a tile's size it is one tile."""
+    size = (options.tile_px, options.tile_px) if options.tile_px else extent
+    if size[0] > extent[0] or size[1] > extent[1]:
+        return Fault(image, f"has {extent[1]} x {extent[0]} px, less than a tile of {size[1]} x {size[0]}")
+    stride = stride_of(size, options.overlap)
     rows, columns = ((extent[axis] - size[axis]) // stride[axis] + 1 for axis in (0, 1))
     used = (rows - 1) * stride[0] + size[0], (columns - 1) * stride[1] + size[1]
     first = (extent[1] - used[1]) // 2, (extent[0] - used[0]) // 2

@@ -13,7 +13,6 @@ from cvgl_bench.errors import CvglError, suggest
 
 COMMANDS = {
     "run": "Train a method on a data set, evaluate it, record the result.",
-    "evaluate": "Evaluate a checkpoint, or a method that needs no training.",
     "score": "Score embeddings made elsewhere.",
     "compare": "Compare runs on the same queries, with intervals.",
     "list": "List methods, data sets, metrics or plugins.",
@@ -22,7 +21,6 @@ COMMANDS = {
     "leaderboard": "Build or check the leaderboard tables.",
     "bev": "Project a panorama to a bird's-eye view.",
     "plugin": "Start a plugin of your own.",
-    "cache": "List or clear stored embeddings.",
 }
 """Command to one-line help: `cvgl-bench --help` needs no module but this one, hence no torch."""
 

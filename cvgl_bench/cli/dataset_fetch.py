@@ -131,7 +131,7 @@ def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -
     overrides = {key: given[key] for key in ("url", "zoom", "tile_px") if given[key] is not None}
     chosen = {}
     for view, key in VIEWS.items():
-        settings = dict(card.fetch.get(key, {}))
+        settings = _settings(card, key)
         if view == "reference" and overrides:
             settings |= overrides
         if settings and given["only"] in (None, key):
@@ -144,11 +144,20 @@ def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -
     return chosen
 
 
+def _settings(card: Dataset, key: str) -> dict[str, Any]:
+    from cvgl_bench.errors import DataError
+
+    settings = card.fetch.get(key, {})
+    if not isinstance(settings, Mapping):
+        raise DataError(f"The card of {card.name}: fetch.{key} is not a mapping of settings.")
+    return dict(settings)
+
+
 def _require_terms(card: Dataset, providers: Mapping[View, Provider], *, accepted: bool) -> None:
     from cvgl_bench.errors import UsageError
 
     for view, provider in providers.items():
-        settings = card.fetch.get(VIEWS[view], {})
+        settings = _settings(card, VIEWS[view])
         terms = (provider.terms, settings.get("terms"), settings.get("attribution"))
         click.echo(f"Terms of the {VIEWS[view]}: {' '.join(filter(None, terms))}", err=True)
     if not accepted:

@@ -27,9 +27,10 @@ def command(dataset: str, as_json: bool) -> None:
         cvgl-bench dataset info vigor
         cvgl-bench dataset info path/to/card.yaml
     """
-    from cvgl_bench.cli.dataset_place import find_card
+    from cvgl_bench import cards
+    from cvgl_bench.plugins import load_plugins
 
-    card = find_card(dataset)
+    card = cards.find_dataset(dataset, load_plugins())
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(card), indent=2))
         return

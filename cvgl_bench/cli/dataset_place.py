@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.splits import Dataset
-
-Function = TypeVar("Function", bound=Callable)
+    from cvgl_bench.splits import Dataset, Task
 
 
-def place_options(function: Function) -> Function:
-    """Give a command the argument and options that say which copy of a data set is meant."""
+@dataclass(frozen=True)
+class Place:
+    """The copy of a data set that a command was given, looked up when it is used."""
+
+    dataset: str
+    data_root: Path | None
+    cities: tuple[str, ...] | None
+    label_edition: str | None
+
+    @cached_property
+    def card(self) -> Dataset:
+        """The data set's card, by its name or its file."""
+        from cvgl_bench import cards
+        from cvgl_bench.plugins import load_plugins
+
+        return cards.find_dataset(self.dataset, load_plugins())
+
+    @cached_property
+    def root(self) -> Path:
+        """The data set's folder; a generated one is made where it is missing."""
+        from cvgl_bench import layouts
+        from cvgl_bench.worlds import world_root
+
+        return layouts.find_root(self.card, self.data_root) or world_root(self.card)
+
+    def read_task(self, split: str | None) -> Task:
+        """Read a split, the card's first if none is named."""
+        from cvgl_bench import layouts
+
+        name = split or next(iter(self.card.splits))
+        return layouts.read_task(
+            self.card, name, self.root, cities=self.cities, label_edition=self.label_edition
+        )
+
+
+def place_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the argument and options of a `Place`, which becomes its first argument."""
+
+    @functools.wraps(function)
+    def with_place(
+        dataset: str, data_root: Path | None, cities: str | None, label_edition: str | None, **given: Any
+    ) -> None:
+        chosen = tuple(name.strip() for name in cities.split(",")) if cities else None
+        function(Place(dataset, data_root, chosen, label_edition), **given)
+
+    decorated: Any = with_place
     for decorate in (
         click.option("--labels", "label_edition", help="Label edition, where the data set has several."),
         click.option("--cities", help="Comma-separated subset of cities."),
@@ -26,26 +71,5 @@ def place_options(function: Function) -> Function:
         ),
         click.argument("dataset"),
     ):
-        function = decorate(function)
-    return function
-
-
-def find_card(dataset: str) -> Dataset:
-    """Return a data set's card, by its name or its file."""
-    from cvgl_bench import cards
-    from cvgl_bench.plugins import load_plugins
-
-    return cards.find_dataset(dataset, load_plugins())
-
-
-def find_folder(card: Dataset, data_root: Path | None) -> Path:
-    """Return a data set's folder; a generated one is made where it is missing."""
-    from cvgl_bench import layouts
-    from cvgl_bench.worlds import world_root
-
-    return layouts.find_root(card, data_root) or world_root(card)
-
-
-def split_cities(text: str | None) -> tuple[str, ...] | None:
-    """Return the names in `--cities`, or None where it was not given."""
-    return tuple(name.strip() for name in text.split(",")) if text else None
+        decorated = decorate(decorated)
+    return decorated

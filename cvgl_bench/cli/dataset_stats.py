@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvgl_bench.cli.dataset_place import find_card, find_folder, place_options, split_cities
+from cvgl_bench.cli.dataset_place import Place, place_options
+
+if TYPE_CHECKING:
+    from cvgl_bench.inspection import CityStatistics
+    from cvgl_bench.splits import Task
 
 
 @click.command("stats")
@@ -18,15 +23,7 @@ from cvgl_bench.cli.dataset_place import find_card, find_folder, place_options, 
     "--figure", type=click.Path(path_type=Path), help="Draw maps and decentrality: .pdf, .png or .svg."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(
-    dataset: str,
-    data_root: Path | None,
-    cities: str | None,
-    label_edition: str | None,
-    split: str | None,
-    figure: Path | None,
-    as_json: bool,
-) -> None:
+def command(place: Place, split: str | None, figure: Path | None, as_json: bool) -> None:
     """Describe the test cities of a split of DATASET: counts, tiles, area, decentrality, leakage.
 
     \b
@@ -34,38 +31,41 @@ def command(
         cvgl-bench dataset stats mini-dress
         cvgl-bench dataset stats vigor --data-root data/vigor --split cross --figure vigor.pdf
     """
-    from cvgl_bench import layouts
     from cvgl_bench.inspection import city_statistics
     from cvgl_bench.inspection.figure import draw_figure
 
-    card = find_card(dataset)
-    root = find_folder(card, data_root)
-    name = split or next(iter(card.splits))
-    task = layouts.read_task(card, name, root, cities=split_cities(cities), label_edition=label_edition)
+    task = place.read_task(split)
     found = city_statistics(task)
     if figure is not None:
         draw_figure(task, figure)
-    edges = list(card.decentrality_edges)
     if as_json:
-        report = {
-            "dataset": card.name,
-            "split": name,
-            "label_edition": task.label_edition,
-            "partial": task.partial,
-            "notes": task.notes,
-            "decentrality_edges": edges,
-            "fingerprint": task.test.fingerprint,
-            "cities": [dataclasses.asdict(city) for city in found],
-        }
-        click.echo(json.dumps(report, indent=2))
-        return
+        click.echo(json.dumps(_report(task, found), indent=2))
+    else:
+        _print(task, found, figure)
+
+
+def _report(task: Task, found: list[CityStatistics]) -> dict[str, Any]:
+    return {
+        "dataset": task.dataset.name,
+        "split": task.split,
+        "label_edition": task.label_edition,
+        "partial": task.partial,
+        "notes": task.notes,
+        "decentrality_edges": task.dataset.decentrality_edges,
+        "fingerprint": task.test.fingerprint,
+        "cities": [dataclasses.asdict(city) for city in found],
+    }
+
+
+def _print(task: Task, found: list[CityStatistics], figure: Path | None) -> None:
     from cvgl_bench.cli.city_tables import count_table, decentrality_table, geometry_table
 
     edition = f", {task.label_edition} labels" if task.label_edition else ""
-    click.echo(f"{card.title}, split {name}{edition}{' (partial)' if task.partial else ''}")
+    click.echo(f"{task.dataset.title}, split {task.split}{edition}{' (partial)' if task.partial else ''}")
     for note in task.notes:
         click.echo(f"  note: {note}")
-    for table in (count_table(found), geometry_table(found), decentrality_table(found, edges)):
+    decentrality = decentrality_table(found, task.dataset.decentrality_edges)
+    for table in (count_table(found), geometry_table(found), decentrality):
         click.echo(f"\n{table}")
     if figure is not None:
         click.echo(f"\nWrote {figure}")

@@ -6,12 +6,11 @@ import dataclasses
 import json
 from collections import defaultdict
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cvgl_bench.cli.dataset_place import find_card, find_folder, place_options, split_cities
+from cvgl_bench.cli.dataset_place import Place, place_options
 
 if TYPE_CHECKING:
     from cvgl_bench.inspection import Verification
@@ -36,16 +35,7 @@ TITLES = {
 @click.option("--no-images", is_flag=True, help="Check lists and labels only.")
 @click.option("--all", "show_all", is_flag=True, help=f"List every problem, not the first {SHOWN} of a kind.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(
-    dataset: str,
-    data_root: Path | None,
-    cities: str | None,
-    label_edition: str | None,
-    decode: bool,
-    no_images: bool,
-    show_all: bool,
-    as_json: bool,
-) -> None:
+def command(place: Place, decode: bool, no_images: bool, show_all: bool, as_json: bool) -> None:
     """Check a copy of DATASET; exit code 1 if anything is wrong.
 
     Lists and labels are checked line by line and against the coordinates in the file names. Of each image,
@@ -61,17 +51,13 @@ def command(
     from cvgl_bench.inspection.decoding import Decoded, record_of
     from cvgl_bench.progress import progress
 
-    card = find_card(dataset)
-    root = find_folder(card, data_root)
-    with (
-        Decoded(record_of(root, cache_folder())) if decode else nullcontext() as decoded,
-        progress(None, f"verify {card.name}") as bar,
-    ):
+    remembered = Decoded(record_of(place.root, cache_folder())) if decode else nullcontext()
+    with remembered as decoded, progress(None, f"verify {place.card.name}") as bar:
         found = verify(
-            card,
-            root,
-            cities=split_cities(cities),
-            label_edition=label_edition,
+            place.card,
+            place.root,
+            cities=place.cities,
+            label_edition=place.label_edition,
             images=not no_images,
             decoded=decoded,
             bar=bar,

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -86,9 +86,12 @@ def download(
     saver = _Saver(root)
     report = Report()
     try:
-        with _failures_file(root) as note:
+        with (
+            _failures_file(root) as note,
+            closing(in_threads(saver.work, jobs, connections, stop)) as results,
+        ):
             in_a_row = 0
-            for done in in_threads(saver.work, jobs, connections, stop):
+            for done in results:
                 progress.advance()
                 in_a_row = (
                     in_a_row + 1 if done.state == "failed" else 0 if done.state == "fetched" else in_a_row

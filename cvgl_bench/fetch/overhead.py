@@ -31,9 +31,10 @@ class XyzProvider(Provider):
         super().__init__(client, settings)
         template = Template(str(self.setting("url")))
         client.keep_secret(*template.secrets)
-        self.zoom = self.setting("zoom")
-        if not isinstance(self.zoom, int) or not 0 <= self.zoom <= HIGHEST_ZOOM:
-            raise UsageError(f"Zoom {self.zoom!r} is not a whole number from 0 to {HIGHEST_ZOOM}.")
+        zoom = self.setting("zoom")
+        if zoom not in range(HIGHEST_ZOOM + 1):
+            raise UsageError(f"Zoom {zoom} is not a whole number from 0 to {HIGHEST_ZOOM}; give --zoom.")
+        self.zoom = int(zoom)
         tile_px = settings.get("tile_px", geo.MERCATOR_TILE_PX)
         self._store = TileStore(remote_tiles(template, client), tile_px=tile_px)
 

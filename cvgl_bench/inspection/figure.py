@@ -27,7 +27,7 @@ HISTOGRAM_INCHES = 2.1
 DOTS_PER_INCH = 300
 DOT_AREAS = (0.15, 5)
 """Smallest and largest area of a query's dot, in square points."""
-HISTOGRAM_BINS = 25
+FEWEST_BINS, MOST_BINS = 10, 25
 TILE_COLOUR = "#e3e6ea"
 # From Okabe and Ito's palette, which colour-blind readers can tell apart, also in print.
 TRAIN_COLOUR, TEST_COLOUR = "#0072b2", "#d55e00"
@@ -129,8 +129,10 @@ def _draw_scale(panel: Axes, reach_km: float) -> None:
 def _draw_decentrality(panel: Axes, task: Task) -> None:
     """Draw the share of each city's test queries by decentrality."""
     test = task.test
-    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     cities = test.queries["city"].to_numpy()
+    # As many bins as the queries of a city fill without looking ragged.
+    per_city = len(test) / len(set(cities))
+    edges = np.linspace(0, 1, int(np.clip(np.sqrt(per_city), FEWEST_BINS, MOST_BINS)) + 1)
     for number, city in enumerate(dict.fromkeys(cities)):
         counts, _ = np.histogram(test.decentrality[cities == city], edges)
         share = 100 * counts / counts.sum()

@@ -124,7 +124,9 @@ def _stride_m(lat: Floats, lon: Floats) -> tuple[float, float] | None:
 def _area_km2(centres_m: Floats, sides_m: Floats) -> float:
     """Return the area that tiles cover together, by the raster cells whose centre lies in a tile."""
     cell_m = float(np.median(sides_m)) / AREA_CELLS
-    low, high = (np.ceil((centres_m + sign * sides_m / 2) / cell_m - 0.5).astype(np.int64) for sign in (-1, 1))
+    low, high = (
+        np.ceil((centres_m + sign * sides_m / 2) / cell_m - 0.5).astype(np.int64) for sign in (-1, 1)
+    )
     counts = high - low
     low -= low.min(axis=0)
     width = int(low[:, 0].max() + counts[:, 0].max())

@@ -50,8 +50,11 @@ def check_labels(
     read = [_read(found, convention, folder, name, same_area) for name in cities]
     tables = [table for files in read for table in files.labels.values()]
     found.checked["labels"] = sum(len(table.labels) for table in tables)
+    usable = [table for table in tables if np.isfinite(table.offset_m[:, 0]).any()]
+    if not usable:
+        return read
     try:
-        recognised = recognise(dataset, convention, tables, label_edition)
+        recognised = recognise(dataset, convention, usable, label_edition)
     except DataError as error:
         found.add("geometry", root / folder.name, str(error))
         return read

@@ -35,9 +35,9 @@ class WorldPlan:
     """Side of a stored tile."""
     zoom: float = 18.0
     """Web-Mercator zoom of the tiles: 0.597 m/px at the equator for 18."""
-    panoramas_per_city: int = 300
+    panoramas_per_city: int = 600
     """Panoramas of a city, train and test together."""
-    panorama_px: tuple[int, int] = (128, 256)
+    panorama_px: tuple[int, int] = (96, 192)
     """Height and width of a panorama; the width is twice the height."""
     eye_m: float = 2.4
     """Height of the camera above the road."""
@@ -96,7 +96,7 @@ MINI_VIGOR = WorldPlan(
     tiles_per_side=22,
     tile_px=128,
     region_tiles=11,
-    panoramas_per_city=500,
+    panoramas_per_city=1000,
 )
 
 

@@ -18,7 +18,9 @@ from cvgl_bench.splits import Split
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Exact ranks of the truth in the float32 scores (see `scores`), 0 is best; ties count against the method.
+    """Exact ranks of the truth in the float32 scores (`scores` defines them), 0 is best.
+
+    Ties count against the method.
 
     rank: int64 (Q,), references that score at least as high as the truth, itself excluded.
     ties: int64 (Q,), of those, the ones that score exactly as high.

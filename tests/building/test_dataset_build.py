@@ -25,7 +25,7 @@ def invoke(*args) -> str:
 
 def test_it_says_what_it_made_and_what_comes_next(field, tmp_path):
     output = invoke(tmp_path / "my set", field)
-    assert "16" in output and "neither train nor test" in output and "tile side" in output
+    assert "area        16" in output and "tile side" in output
     assert (tmp_path / "my set" / "map.png").stat().st_size > 10_000
     assert "next: cvgl-bench dataset verify" in output
     assert read_card(tmp_path / "my set" / "card.yaml").name == "my-set"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.frames import MercatorFrame
 from cvgl_bench.building.labels import label
+from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.photos import Photo
 from cvgl_bench.building.sheets import Scale, Sheet
 

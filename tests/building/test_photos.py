@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from cvgl_bench.building import photos
-from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.exif import GPS, read_pose
+from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.photos import Photo, choose_kind, read_photos, store, vertical_deg
 from cvgl_bench.errors import DataError, UsageError
 from cvgl_bench.images import read_image

@@ -146,6 +146,14 @@ def test_planted_damage_is_named_with_file_and_reason(copy, damage, kind, reason
     assert str(path) in str(found[0]) and (line is None or f"line {line}" in str(found[0]))
 
 
+def test_labels_of_which_nothing_can_be_used_are_named_and_no_more(copy):
+    card, root = copy()
+    for path in root.glob("splits_new/*/*"):
+        path.write_text("nothing of use\n")
+    found = verify(card, root)
+    assert {p.kind for p in found.problems} == {"label", "count"} and found.cities == []
+
+
 def test_several_faults_are_all_named(copy):
     card, root = copy()
     for damage in ("a field too many", "not a number", "a missing tile", "an error page"):

@@ -13,8 +13,8 @@ from cvgl_bench.retrieval import precision, section
 from cvgl_bench.retrieval.ranking import rank
 
 PRECISIONS = ("float32", "bfloat16", "float16")
-CASES = 250
-"""Random data sets for each precision, of up to a dozen queries: thousands of small cases."""
+CASES = 80
+"""Random data sets for each precision, of up to 24 queries each: thousands of small cases."""
 
 
 def unit(rows):
@@ -53,7 +53,7 @@ def assert_equal(ranking, expected):
 def random_case(generator):
     """Return a small case of a random kind: noise, lattices, copies, a collapsed or an untrained model."""
     dimensions = int(generator.choice([1, 2, 3, 8, 16]))
-    query_count, reference_count = generator.integers(1, 13), generator.integers(1, 40)
+    query_count, reference_count = generator.integers(1, 25), generator.integers(1, 40)
     kind = generator.choice(["noise", "integers", "dyadic", "constant", "shared", "close"])
     shape = (query_count + reference_count, dimensions)
     if kind == "noise":
@@ -95,12 +95,12 @@ def test_agrees_with_the_oracle(dtype):
 
 def test_every_block_size_gives_the_same():
     generator = np.random.default_rng(7)
-    rows = generator.integers(-1, 2, (60, 4)).astype(np.float32)
+    rows = generator.integers(-1, 2, (26, 4)).astype(np.float32)
     rows[(rows == 0).all(axis=1), 0] = 1
-    case = rows[:12], rows[12:], generator.integers(0, 48, 12), generator.integers(-1, 48, (12, 3))
+    case = rows[:6], rows[6:], generator.integers(0, 20, 6), generator.integers(-1, 20, (6, 3))
     expected = oracle(*case)
-    for lines in (1, 5, 12, 99):
-        for columns in range(1, 50):
+    for lines in (1, 4, 6):
+        for columns in range(1, 22):
             assert_equal(rank(*case, block=(lines, columns)), expected)
 
 
@@ -229,8 +229,8 @@ def test_coarse_products_are_only_used_where_they_pay(monkeypatch):
     monkeypatch.setattr(section, "split_product", watched)
     monkeypatch.setattr(section, "OPEN_LEAST", 0)
     rank(*large_case("cities"), precision="bfloat16", block=(20, 128))
-    assert used[:3] == [torch.bfloat16, torch.float32, torch.float64]
-    assert set(used[3:]) == {torch.float64}
+    assert list(dict.fromkeys(used)) == [torch.bfloat16, torch.float32, torch.float64]
+    assert torch.bfloat16 not in used[used.index(torch.float32) :]
     used.clear()
     one_hot = np.eye(256, dtype=np.float32)
     rank(one_hot[:8], one_hot, np.arange(8), np.full((8, 1), -1), precision="bfloat16", block=(8, 64))

@@ -93,25 +93,24 @@ class AuxGeo(Sample4Geo):
     def loss(self, network: SharedBackbone, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the weighted terms: three contrastive losses and the position loss, those that are on."""
         options = self.options
-        query = network(batch["query"])
-        if not options.pcm:
-            reference, parts = network(batch["reference"]), None
-        else:
-            parts = network.model.forward_features(batch["reference"])
-            reference = network.model.forward_head(parts)
+        if not (options.bim or options.pcm):
+            return super().loss(network, batch)
+        names = ["query", "reference", "birdseye"] if options.bim else ["query", "reference"]
+        parts = self.features(network.model.forward_features, [batch[name] for name in names])
+        features = dict(zip(names, map(network.model.forward_head, parts), strict=True))
+        query, reference = features["query"], features["reference"]
         terms = {"info_nce": self.info_nce(query, reference, network.logit_scale)}
-        views = [query]
         if options.bim:
-            above = network(batch["birdseye"])
-            views.append(above)
+            above = features["birdseye"]
             query_term = self.info_nce(query, above, network.logit_scale2)
             reference_term = self.info_nce(above, reference, network.logit_scale3)
             terms["info_nce_bev_query"] = options.bev_query_weight * query_term
             terms["info_nce_bev_reference"] = options.bev_reference_weight * reference_term
-        if parts is not None:
+        if options.pcm:
+            located = [features[name] for name in names if name != "reference"]
             term = position_loss(
-                torch.stack(views, dim=1),
-                parts,
+                torch.stack(located, dim=1),
+                parts[names.index("reference")],
                 batch["position"],
                 temperature=options.position_temperature,
                 target=options.position_target,

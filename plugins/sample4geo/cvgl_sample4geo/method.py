@@ -23,6 +23,8 @@ from cvgl_bench.weights import create_backbone, pixel_statistics
 from cvgl_sample4geo.options import Sample4GeoOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
 GRID_RATIO: dict[View, float] = {"query": 0.5, "reference": 0.4}
@@ -57,6 +59,8 @@ class Sample4Geo(TrainableMethod):
     def build(self) -> nn.Module:
         """Return the backbone with its temperature."""
         backbone = create_backbone(self.options.backbone, self.options.weights)
+        # Channels last, because convolutions are up to a third faster so on CPUs and on tensor cores.
+        backbone = backbone.to(memory_format=torch.channels_last)
         return SharedBackbone(backbone, self.options.temperature)
 
     def prepare(self, image: ImageArray, view: View) -> Tensor:
@@ -73,8 +77,19 @@ class Sample4Geo(TrainableMethod):
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the contrastive loss of the batch as `info_nce`."""
-        query, reference = network(batch["query"]), network(batch["reference"])
+        query, reference = self.features(network, [batch["query"], batch["reference"]])
         return {"info_nce": self.info_nce(query, reference, network.logit_scale)}
+
+    def features(self, network: nn.Module, views: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return the features of each view, computed in one pass where all views have one size.
+
+        Layers that normalise over the batch then see the same mixture of views in training as their
+        running statistics hold for evaluation; in separate passes each view is normalised by itself,
+        which evaluation never does. Other layers do not notice.
+        """
+        if len({view.shape for view in views}) == 1:
+            return network(torch.cat(tuple(views))).chunk(len(views))
+        return tuple(network(view) for view in views)
 
     def info_nce(self, a: Tensor, b: Tensor, log_scale: Tensor) -> Tensor:
         """Return the symmetric InfoNCE of matching features with the label smoothing that is set."""
