@@ -1,7 +1,7 @@
 """A street panorama seen from straight above, by geometry alone: flat ground, no learning.
 
-A virtual camera at the panorama's centre looks straight down with north up (AuxGeo, arXiv 2412.11529,
-section 3.2; the projection is HC-Net's, NeurIPS 2023). Angles are in degrees, azimuths clockwise from
+A virtual camera at the panorama's centre looks straight down with north up (AuxGeo, arXiv 2412.11529;
+the projection is HC-Net's, NeurIPS 2023). Angles are in degrees, azimuths clockwise from
 north; the panorama is equirectangular and its centre column looks to `heading_deg`.
 
 A panorama narrower than 360 x 180 degrees keeps its full width and misses rows above and below: it is
@@ -31,7 +31,7 @@ published: at pixel (h / 2, w / 2), and the first and last column both look to t
 """
 
 FOV_DEG = 170.0
-"""Field of view along the longer side (AuxGeo, section 4.2)."""
+"""Field of view along the longer side (AuxGeo)."""
 
 FULL_TURN_SLACK_PX = 1
 """A panorama up to this much higher than half its width is a rounded 2:1, not a wrong kind of image."""

@@ -34,8 +34,9 @@ class Difference:
     """One metric of `first` minus that of `second` in one stratum.
 
     low, high: 95 % interval that respects clusters, and seeds where there are several; None with a
-        single cluster. p: by `test`; p_adjusted: by Holm's method, for the number of pairs overall,
-        and of pairs times bins by decentrality.
+        single cluster, or where both answer alike everywhere.
+    p: by `test`; p_adjusted: by Holm's method, for the number of pairs overall, and of pairs times bins
+        by decentrality.
     """
 
     metric: str
@@ -219,7 +220,8 @@ def _student(
     """Return low, high and p of a difference by Student's t (Welch and Satterthwaite).
 
     values: each method's values, one a seed; redrawn: (B,) differences of the means over seeds when
-    clusters are redrawn. A single cluster shows nothing: no interval, and p = 1.
+    clusters are redrawn. A single cluster, or the same answers everywhere, show nothing: no interval,
+    and p = 1.
     """
     if cluster_count < LEAST_CLUSTERS:
         return None, None, 1.0
@@ -227,7 +229,7 @@ def _student(
     parts += [(v.var(ddof=1) / len(v), len(v) - 1) for v in values if len(v) > 1]
     variance = sum(part for part, _ in parts)
     if variance == 0:
-        return value, value, 1.0 if value == 0 else 0.0
+        return (value, value, 0.0) if value else (None, None, 1.0)
     degrees = variance**2 / sum(part**2 / degrees for part, degrees in parts)
     half = student_point(degrees) * np.sqrt(variance)
     return float(value - half), float(value + half), student_p(value / np.sqrt(variance), degrees)

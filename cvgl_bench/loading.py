@@ -103,10 +103,5 @@ def choose_workers(workers: int | None) -> int:
     return min(multiprocessing.cpu_count(), 8) if workers is None else workers
 
 
-def _limit_threads(_worker: int) -> None:
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-
-
 def _worker_settings(workers: int) -> dict[str, Any]:
-    return {"worker_init_fn": _limit_threads, "prefetch_factor": 4} if workers else {}
+    return {"prefetch_factor": 4} if workers else {}

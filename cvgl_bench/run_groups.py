@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,9 @@ from cvgl_bench.leaderboard.boards import row_key
 from cvgl_bench.leaderboard.settings import differing_options, seed_of
 from cvgl_bench.results import Result, read_result
 from cvgl_bench.retrieval.outcome import Outcome, read_outcome
+
+LONGEST_OPTIONS = 32
+"""Options of more characters do not fit a table's heading; the folder names the method there."""
 
 RESULT, OUTCOME = "result.json", "outcome.parquet"
 
@@ -65,22 +68,33 @@ def _names(groups: Sequence[Sequence[FinishedRun]]) -> list[str]:
     """Return the method's name, with what tells methods of one name apart: options, variant, seed, folder."""
     firsts = [group[0] for group in groups]
     results = [run.result for run in firsts]
-    options = differing_options(results)
+    options = [text if len(text) <= LONGEST_OPTIONS else "" for text in differing_options(results)]
     variants = ["" if r.task.variant == "none" else r.task.variant for r in results]
-    seeds = [
-        f"seed {seed_of(r)}" if len(group) == 1 else "" for r, group in zip(results, groups, strict=True)
-    ]
+    seeds = [_seed_text(group) for group in groups]
     names = [
         " ".join(filter(None, (r.method.name, o, v)))
         for r, o, v in zip(results, options, variants, strict=True)
     ]
-    for extra in (seeds, [run.folder.name for run in firsts], [str(run.folder) for run in firsts]):
-        counts = Counter(names)
-        names = [
-            f"{name} {more}".strip() if counts[name] > 1 else name
-            for name, more in zip(names, extra, strict=True)
-        ]
+    for marks in (seeds, [run.folder.name for run in firsts], [str(run.folder) for run in firsts]):
+        names = _told_apart(names, marks)
     return names
+
+
+def _told_apart(names: Sequence[str], marks: Sequence[str]) -> list[str]:
+    """Return the names, equal ones with their marks where these tell all of them apart."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for name, mark in zip(names, marks, strict=True):
+        by_name[name].append(mark)
+    return [
+        f"{name} {mark}" if len(by_name[name]) == len(set(by_name[name]) - {""}) > 1 else name
+        for name, mark in zip(names, marks, strict=True)
+    ]
+
+
+def _seed_text(group: Sequence[FinishedRun]) -> str:
+    """Return 'seed 3' for a single run whose record says so."""
+    seeds = {seed_of(run.result) for run in group} - {None}
+    return f"seed {seeds.pop()}" if len(group) == len(seeds) == 1 else ""
 
 
 def _require_distinct(runs: Sequence[FinishedRun]) -> None:

@@ -201,7 +201,7 @@ def _record(
     evaluated = weights if weights.exists() else run.checkpoint
     options = run.options.values()
     if not run.trains:
-        del options["training"]
+        options["training"] = {"seed": run.options.training.seed}
     return Result(
         id=run.id,
         origin="measured",

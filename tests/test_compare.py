@@ -81,6 +81,13 @@ def test_a_run_equals_itself(world):
     assert {s.letters for s in comparison.standings["recall@1"][OVERALL].values()} == {"a"}
 
 
+def test_all_against_nothing_is_told_apart(make_outcome):
+    """No redraw varies this difference, and it is still one."""
+    groups = {name: [make_outcome(np.full(40, rank))] for name, rank in (("all", 0), ("none", 9))}
+    difference = the(found(groups), "recall@1")
+    assert (difference.low, difference.value, difference.high) == (1, 1, 1) and difference.told_apart
+
+
 def test_seeds_are_averaged_and_their_spread_counts(world):
     """Methods that differ less than their seeds do cannot be told apart, whatever single runs say."""
     wide = {"a": [world(s) for s in (0.5, 0.6, 0.7)], "b": [world(s) for s in (0.47, 0.57, 0.67)]}

@@ -122,7 +122,7 @@ def test_weights_of_a_run_can_be_evaluated_alone(run, tmp_path):
     first, second = result_of(tmp_path / "a"), result_of(tmp_path / "b")
     assert first["metrics"] == second["metrics"]
     assert first["checkpoint_sha256"] == second["checkpoint_sha256"]
-    assert "training" not in second["options"]
+    assert second["options"]["training"] == {"seed": 1}
     refused = run("--eval-only", "--output", "c")
     assert "needs --checkpoint" in str(refused.exception)
 

@@ -27,11 +27,17 @@ def test_names_say_in_what_methods_differ(write_run):
     assert list(names([plain, turned])) == ["auxgeo", "auxgeo yaw"]
 
 
+def test_many_options_leave_the_name_to_the_folder(write_run):
+    options = {f"option_{number}": True for number in range(4)}
+    folders = [write_run("auxgeo", 1, **options), write_run("auxgeo", 1, folder="other")]
+    assert list(names(folders)) == ["auxgeo auxgeo-1", "auxgeo other"]
+
+
 def test_a_seed_twice_is_refused_unless_kept_apart(write_run):
     folders = [write_run("auxgeo", 1), write_run("auxgeo", 1, folder="again")]
     with pytest.raises(UsageError, match="--no-pool"):
         names(folders)
-    assert list(names(folders, pool=False)) == ["auxgeo seed 1 auxgeo-1", "auxgeo seed 1 again"]
+    assert list(names(folders, pool=False)) == ["auxgeo auxgeo-1", "auxgeo again"]
 
 
 def test_what_is_not_a_finished_run_is_refused(write_run, tmp_path):

@@ -1,4 +1,4 @@
-"""Where a GeoTIFF lies, by its own tags (OGC GeoTIFF 1.1); Web-Mercator only, so that no library is needed."""
+"""Where a GeoTIFF lies, by its own tags (OGC GeoTIFF 1.1); Web-Mercator only, so no library is needed."""
 
 from __future__ import annotations
 

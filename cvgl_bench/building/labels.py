@@ -44,6 +44,7 @@ class Label:
 def label(
     photos: Sequence[Photo],
     sheets: Sequence[Sheet],
+    *,
     there: Sequence[NDArray[np.bool_]],
     options: BuildOptions,
 ) -> list[Label | None]:

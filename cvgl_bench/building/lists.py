@@ -54,7 +54,7 @@ def label_line(query: Query, tile_name: Mapping[tuple[int, int, int], str]) -> s
     return " ".join(fields)
 
 
-def write_lists(root: Path, city: str, tiles: Sequence[str], parts: Mapping[str, Sequence[str]]) -> None:
+def write_lists(root: Path, city: str, *, tiles: Sequence[str], parts: Mapping[str, Sequence[str]]) -> None:
     """Write a city's tile list and its label files; `parts` maps a file's stem to its lines."""
     folder = root / SPLITS / city
     folder.mkdir(parents=True, exist_ok=True)

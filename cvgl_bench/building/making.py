@@ -46,11 +46,11 @@ class Made:
     """A data set that was built, and what was left out of it.
 
     missing_tiles: places of the grid without imagery. outside: photos that no tile shows, or none in
-    its central half. queries: by city, how many train, test, and are in neither for the same-area split.
+    its central half. queries: by city, how many `train` and `test`, or are `whole` where the city is not
+    split, and how many were `left_out` between training and test.
     """
 
     card: Path
-    splits: tuple[str, ...]
     tiles: int = 0
     missing_tiles: int = 0
     outside: int = 0
@@ -76,17 +76,21 @@ def make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: 
         raise UsageError(f"The data set and one of its cities are both called '{name}'; give another --name.")
     faults += image_faults
     _refuse_faults(faults, options)
-    made = Made(root / CARD, ())
+    made = Made(root / CARD)
     root.mkdir(parents=True, exist_ok=True)
     write_text(root / RECORD, _record(options, name), replace=True)
     there = _cut(root, pieces, SheetProvider(client, pyramid), options, bars, made)
-    queries = _queries(found, pieces, there, options, panorama, made)
-    bad = _store(root, queries, options, panorama, bars)
+    queries, same_area = assign_parts(_queries(found, pieces, there, options, panorama, made), options)
+    bad = _store(root, [query for query in queries if query.part], options, panorama, bars)
     _refuse_faults(bad, options)
     made.faults = faults + bad
-    queries = [query for query in queries if not any(query.photo.path == fault.path for fault in bad)]
-    made.splits = _write_lists(root, queries, pieces, there, options, made)
-    _write_card(made, name, queries, pieces, options, panorama)
+    unusable = {fault.path for fault in bad}
+    queries = [query for query in queries if query.photo.path not in unusable]
+    for city in cities_of(pieces, queries):
+        made.queries[city] = dict(Counter(query.part or "left_out" for query in queries if query.city == city))
+        names = _tile_names(city, pieces, there, options)
+        lists.write_lists(root, city, tiles=names, queries=queries)
+    write_card(made.card, name, pieces=pieces, queries=queries, options=options, panorama=panorama, same_area=same_area, tiles=made.tiles)
     return made
 
 
@@ -163,7 +167,7 @@ def _queries(
 ) -> list[Query]:
     """Return the photos that a tile shows, with their labels."""
     queries = []
-    for photo, found_label in zip(found, label(found, pieces, there, options), strict=True):
+    for photo, found_label in zip(found, label(found, pieces, there=there, options=options), strict=True):
         if found_label is not None:
             city = pieces[found_label.positive.sheet].city
             name = lists.query_name(photo, city, panorama=panorama)
@@ -176,7 +180,7 @@ def _queries(
     ]
     hint = (
         " With latitude and longitude swapped they would."
-        if any(label(swapped, pieces, there, options))
+        if any(label(swapped, pieces, there=there, options=options))
         else ""
     )
     raise DataError(f"None of the {len(found)} photos lies in a tile of the imagery.{hint}")
@@ -210,53 +214,11 @@ def _store(
 
     faults = []
     with bars(len(queries), "store photos") as bar:
-        for fault in in_threads(write, queries, os.cpu_count() or 1):
+        for fault in in_threads(write, queries, threads=os.cpu_count() or 1):
             bar.advance()
             faults += [fault] if fault else []
     shutil.rmtree(partial)
     return faults
-
-
-def _write_lists(
-    root: Path,
-    queries: Sequence[Query],
-    pieces: Sequence[Sheet],
-    there: Sequence[NDArray[np.bool_]],
-    options: BuildOptions,
-    made: Made,
-) -> tuple[str, ...]:
-    """Write the lists of every city; return the splits that the data set has."""
-    generator = np.random.default_rng(options.seed)
-    cities = _cities(pieces, queries)
-    same_area = True
-    for city in cities:
-        names = _tile_names(city, pieces, there, options)
-        own = [query for query in queries if query.city == city]
-        lines = [lists.label_line(query, names) for query in own]
-        parts = {"pano_label_balanced": lines}
-        try:
-            train, test = _split(own, city, options, generator)
-        except DataError:
-            # A city that is too small for both parts can still be one side of a cross-area split.
-            if not options.test_cities:
-                raise
-            same_area = False
-            made.queries[city] = {"train": 0, "test": 0, "left_out": len(own)}
-        else:
-            for part, mask in (("train", train), ("test", test)):
-                parts[f"same_area_balanced_{part}"] = [
-                    line for line, used in zip(lines, mask, strict=True) if used
-                ]
-            sizes = {"train": int(train.sum()), "test": int(test.sum())}
-            made.queries[city] = {**sizes, "left_out": len(own) - sum(sizes.values())}
-        lists.write_lists(root, city, list(names.values()), parts)
-    return (("same",) if same_area else ()) + (("cross",) if options.test_cities else ())
-
-
-def _cities(pieces: Sequence[Sheet], queries: Sequence[Query]) -> list[str]:
-    """Return the cities with queries, in the order of the imagery."""
-    used = {query.city for query in queries}
-    return [city for city in dict.fromkeys(sheet.city for sheet in pieces) if city in used]
 
 
 def _tile_names(
@@ -274,80 +236,3 @@ def _tile_names(
     if times > 1:
         raise DataError(f"{times} tiles of {city} have the same centre, in {name}; remove repeated images.")
     return names
-
-
-def _split(
-    own: Sequence[Query], city: str, options: BuildOptions, generator: np.random.Generator
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    tiles = [
-        (query.label.positive.sheet, query.label.positive.row, query.label.positive.column) for query in own
-    ]
-    _, tile = np.unique(np.array(tiles), axis=0, return_inverse=True)
-    return split_blocks(
-        np.array([query.photo.lat for query in own]),
-        np.array([query.photo.lon for query in own]),
-        tile.reshape(-1),
-        block_m=options.block_m,
-        buffer_m=options.buffer_m,
-        test_fraction=options.test_fraction,
-        generator=generator,
-        city=city,
-    )
-
-
-def _write_card(
-    made: Made,
-    name: str,
-    queries: Sequence[Query],
-    pieces: Sequence[Sheet],
-    options: BuildOptions,
-    panorama: bool,
-) -> None:
-    cities = _cities(pieces, queries)
-    strange = set(options.test_cities) - set(cities)
-    if strange or set(options.test_cities) == set(cities):
-        raise UsageError(
-            f"--test-cities {','.join(options.test_cities)}: give some, but not all, of the cities with "
-            f"queries, which are {', '.join(cities)}."
-        )
-    splits = {"same": {"train": cities, "test": cities}}
-    splits["cross"] = {
-        "train": [city for city in cities if city not in options.test_cities],
-        "test": [city for city in cities if city in options.test_cities],
-    }
-    lists.write_card(
-        made.card,
-        {
-            "name": name,
-            "title": options.title or name,
-            "layout": "dress",
-            "cities": cities,
-            "splits": {split: splits[split] for split in made.splits},
-            "tile": _tile_facts(cities, pieces),
-            "panorama": _photo_facts(queries, options, panorama),
-            "label_editions": [lists.EDITION],
-            "counts": {"tiles": made.tiles, "queries": len(queries)},
-            "licence": options.licence,
-            "access": f"Built by `cvgl-bench dataset build`; {RECORD} beside this card says from what.",
-        },
-    )
-
-
-def _tile_facts(cities: Sequence[str], pieces: Sequence[Sheet]) -> dict[str, Any]:
-    facts: dict[str, Any] = {"size_px": lists.plain_size(pieces[0].tile_size)}
-    zoom = pieces[0].scale.zoom
-    if zoom is not None:
-        return {**facts, "zoom": int(zoom) if zoom == int(zoom) else zoom}
-    scales = {city: next(s.scale.m_per_px for s in pieces if s.city == city) for city in cities}
-    one = set(scales.values())
-    return {**facts, "m_per_px": one.pop() if len(one) == 1 else scales}
-
-
-def _photo_facts(queries: Sequence[Query], options: BuildOptions, panorama: bool) -> dict[str, Any]:
-    if panorama:
-        return {"size_px": [options.panorama_width_px // 2, options.panorama_width_px]}
-    sizes = Counter(query.photo.size_px for query in queries)
-    size, times = sizes.most_common(1)[0]
-    across = options.field_of_view_deg or 0.0
-    facts = {"horizontal_deg": across, "vertical_deg": round(photos.vertical_deg(across, size), 3)}
-    return {"size_px": lists.plain_size(size), **facts} if times == len(queries) else facts

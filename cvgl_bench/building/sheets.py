@@ -109,7 +109,7 @@ class SheetProvider(Provider):
             return np.ascontiguousarray(self._whole(sheet.image)[top : top + height, left : left + width])
         assert self._store is not None and isinstance(sheet.frame, MercatorFrame)
         centre = sheet.frame.left + left + width / 2, sheet.frame.top + top + height / 2
-        return crop(self._store, centre, wanted.size_px, int(sheet.frame.zoom))
+        return crop(self._store, centre, size=wanted.size_px, zoom=int(sheet.frame.zoom))
 
     def requests(self, wanted: Wanted) -> int:
         """Return nothing: what is asked for is estimated before."""
@@ -225,7 +225,7 @@ def _pyramid_sheets(options: BuildOptions, photos: Sequence[Photo]) -> list[Shee
     areas = [parse_area(text) for text in options.areas]
     if not areas:
         areas = list(_areas_around(photos, options.zoom, options.tile_px))
-    return [area_sheet(area, options.zoom, size, options.overlap) for area in areas]
+    return [area_sheet(area, options.zoom, size=size, overlap=options.overlap) for area in areas]
 
 
 class Area(NamedTuple):
@@ -265,7 +265,7 @@ def _areas_around(photos: Sequence[Photo], zoom: float, margin_px: int) -> Itera
         yield Area(_checked_city(city), float(west), float(south), float(east), float(north))
 
 
-def area_sheet(area: Area, zoom: float, size: Size, overlap: float) -> Sheet:
+def area_sheet(area: Area, zoom: float, *, size: Size, overlap: float) -> Sheet:
     """Cover an area with tiles, from its north-western corner taken to a whole pixel."""
     x, y = mercator_px([area.north, area.south], [area.west, area.east], zoom)
     left, top = round(float(x[0])), round(float(y[0]))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cvgl_bench.run_groups import FinishedRun
 
 MISSING = "-"
+TEXT_WIDTH = 108
 
 
 @click.command(name="compare")
@@ -31,7 +32,13 @@ MISSING = "-"
     show_default=True,
     help="Take runs that differ only in the seed as one method.",
 )
-@click.option("--resamples", type=click.IntRange(min=100), default=1000, show_default=True)
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=100),
+    default=1000,
+    show_default=True,
+    help="Bootstrap resamples behind each interval.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(
     folders: tuple[Path, ...], wanted: tuple[str, ...], pool: bool, resamples: int, as_json: bool
@@ -98,17 +105,21 @@ def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
 
 
 def _headline(found: Comparison, groups: dict[str, list[FinishedRun]]) -> str:
-    from cvgl_bench.leaderboard.settings import seed_of
+    """Return what was tested, and for each method its runs and the options that set it apart."""
+    from cvgl_bench.leaderboard.settings import differing_options, seed_of
 
-    task = next(iter(groups.values()))[0].result.task
+    firsts = [members[0].result for members in groups.values()]
+    task = firsts[0].task
     lines = [f"{task.dataset}, {task.split}-area: {found.query_count:,} queries, the same in every run."]
     width = max(map(len, groups))
-    for name, members in groups.items():
+    for (name, members), options in zip(groups.items(), differing_options(firsts), strict=True):
         seeds = [str(seed_of(run.result)) for run in members if seed_of(run.result) is not None]
         text = f"{len(members)} run{'s' if len(members) > 1 else ''}"
         if seeds:
             text += f", seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
         lines.append(f"  {name:<{width}}  {text}")
+        if options and options not in name:
+            lines.append(click.wrap_text(options, TEXT_WIDTH, "    ", "    "))
     return "\n".join(lines)
 
 
@@ -196,7 +207,7 @@ def _legend(found: Comparison) -> str:
         )
     if any(count == 1 for count in found.runs.values()):
         lines.append("One run shows nothing of how much its training seed matters.")
-    return "\n".join(click.wrap_text(line, 108) for line in lines)
+    return "\n".join(click.wrap_text(line, TEXT_WIDTH) for line in lines)
 
 
 def _standing(standing: Standing, metric: Metric) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cvgl_bench.cli.dataset_place import Place, place_options
 from cvgl_bench.cli.flags import flags, gathered
 from cvgl_bench.fetch.client import Manners
 
@@ -30,13 +31,7 @@ URL_HELP = (
 
 
 @click.command("fetch")
-@click.argument("dataset")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    help="Folder with the data set's lists. [env: CVGL_DATA/NAME]",
-)
-@click.option("--cities", help="Comma-separated subset of cities.")
+@place_options
 @click.option("--only", type=click.Choice(list(VIEWS.values())), help="Fetch one of the two views.")
 @click.option("--url", help=URL_HELP)
 @click.option("--zoom", type=int, help="Web-Mercator zoom of the tiles.  [default: the card's]")
@@ -47,7 +42,7 @@ URL_HELP = (
 @click.option("--dry-run", is_flag=True, help="Only count files, requests and bytes.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the report, as JSON.")
 @flags(Manners)
-def command(dataset: str, data_root: Path | None, **given: Any) -> None:
+def command(place: Place, **given: Any) -> None:
     """Fetch the images that the lists of DATASET name.
 
     Run it again to continue after an interruption and to retry what failed. Street View needs your own
@@ -58,43 +53,35 @@ def command(dataset: str, data_root: Path | None, **given: Any) -> None:
         cvgl-bench dataset fetch dress --data-root data/dress --dry-run
         cvgl-bench dataset fetch dress --data-root data/dress --only tiles --accept-terms
     """
-    from cvgl_bench import cards, layouts
     from cvgl_bench.errors import UsageError
     from cvgl_bench.fetch.client import Client
     from cvgl_bench.plugins import load_plugins
 
-    plugins = load_plugins()
-    card = cards.find_dataset(dataset, plugins)
-    root = layouts.find_root(card, data_root)
-    if root is None:
-        raise UsageError(f"{card.name} is generated on first use; there is nothing to fetch.")
-    cities = _cities(card, given["cities"])
+    if place.card.generated:
+        raise UsageError(f"{place.card.name} is generated on first use; there is nothing to fetch.")
     with Client(gathered(Manners, given), allow_private=given["allow_private"]) as client:
-        providers = _providers(card, client, given, plugins.providers)
-        _fetch(card, root, providers, cities, client, given)
+        providers = _providers(place.card, client, given, load_plugins().providers)
+        _fetch(place, providers, client, given)
 
 
 def _fetch(
-    card: Dataset,
-    root: Path,
-    providers: Mapping[View, Provider],
-    cities: tuple[str, ...],
-    client: Client,
-    given: Mapping[str, Any],
+    place: Place, providers: Mapping[View, Provider], client: Client, given: Mapping[str, Any]
 ) -> None:
     from cvgl_bench.errors import DataError
     from cvgl_bench.fetch import download, listing
     from cvgl_bench.progress import progress
 
+    card, root = place.card, place.root
+    chosen = {"providers": providers, "cities": _cities(place), "label_edition": place.label_edition}
     say = (lambda text: None) if given["as_json"] else click.echo
     if given["check"]:
         _remove_damaged(root, say)
-    found = listing.estimate(listing.jobs_of(card, root, providers, cities), root)
+    found = listing.estimate(listing.jobs_of(card, root, **chosen), root)
     _print_estimate(found, providers, say)
     report = None
     if not given["dry_run"]:
         _require_terms(card, providers, accepted=given["accept_terms"])
-        jobs = listing.jobs_of(card, root, providers, cities)
+        jobs = listing.jobs_of(card, root, **chosen)
         with progress(sum(entry.listed for entry in found.values()), f"fetch {card.name}") as bar:
             report = download.download(
                 jobs, root, connections=client.manners.connections, stop=client.stop, progress=bar
@@ -109,19 +96,16 @@ def _fetch(
         )
 
 
-def _cities(card: Dataset, text: str | None) -> tuple[str, ...]:
+def _cities(place: Place) -> tuple[str, ...]:
     from cvgl_bench.errors import UsageError, suggest
 
-    if text is None:
-        return card.cities
-    cities = tuple(city.strip() for city in text.split(","))
-    for city in cities:
-        if city not in card.cities:
+    known = place.card.cities
+    for city in place.cities or ():
+        if city not in known:
             raise UsageError(
-                f"'{city}' is no city of {card.name}.{suggest(city, card.cities)} "
-                f"Known: {', '.join(card.cities)}."
+                f"'{city}' is no city of {place.card.name}.{suggest(city, known)} Known: {', '.join(known)}."
             )
-    return cities
+    return place.cities or known
 
 
 def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -> dict[View, Provider]:

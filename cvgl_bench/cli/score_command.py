@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from cvgl_bench.metrics import Metric
+    from cvgl_bench.results import Result
+    from cvgl_bench.splits import Task
 
 path_type = click.Path(path_type=Path)
 
@@ -66,7 +73,6 @@ def command(
     """
     from cvgl_bench import leaderboard as boards
     from cvgl_bench import run_request, runs
-    from cvgl_bench.cli.tables import metric_table, stratum_table, undefined_notes
     from cvgl_bench.embedding_files import EmbeddingFiles, score_files
     from cvgl_bench.plugins import load_plugins
 
@@ -94,6 +100,13 @@ def command(
     if as_json:
         click.echo(result.model_dump_json(indent=2))
         return
+    _print_result(task, result, metrics)
+    click.echo(f"\nWrote {folder}" + (f" and {leaderboard}" if leaderboard else ""))
+
+
+def _print_result(task: Task, result: Result, metrics: Mapping[str, Metric]) -> None:
+    from cvgl_bench.cli.tables import metric_table, stratum_table, undefined_notes
+
     overall = result.metrics.overall
     click.echo(f"{result.method.title} on {task.dataset.title}, {task.split}-area")
     click.echo(f"  {len(task.test):,} queries, {len(task.test.references):,} references\n")
@@ -101,4 +114,3 @@ def command(
     for note in undefined_notes(overall, metrics):
         click.echo(note)
     click.echo("\n" + stratum_table(result.metrics.by_decentrality, "recall@1", "decentrality"))
-    click.echo(f"\nWrote {folder}" + (f" and {leaderboard}" if leaderboard else ""))

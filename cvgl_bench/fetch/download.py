@@ -88,7 +88,7 @@ def download(
     try:
         with (
             _failures_file(root) as note,
-            closing(in_threads(saver.work, jobs, connections, stop)) as results,
+            closing(in_threads(saver.work, jobs, threads=connections, stop=stop)) as results,
         ):
             in_a_row = 0
             for done in results:

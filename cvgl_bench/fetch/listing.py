@@ -17,51 +17,44 @@ from cvgl_bench.layouts.folders import image_folders, label_folders
 from cvgl_bench.layouts.labels import read_labels
 from cvgl_bench.layouts.names import coordinates
 from cvgl_bench.method import View
-from cvgl_bench.splits import Dataset, Task
+from cvgl_bench.splits import Dataset
 
 PANORAMA_SIZE: Size = (1024, 2048)
 BYTES_PER_PX = {".png": 1.5, ".jpg": 0.35, ".jpeg": 0.35, ".webp": 0.3}
 """Measured on aerial imagery at 0.1-0.6 m per pixel and on street panoramas."""
 
 
-def wanted_files(dataset: Dataset, root: Path, view: View, cities: Sequence[str]) -> Iterator[Wanted]:
+def wanted_files(
+    dataset: Dataset, root: Path, *, view: View, cities: Sequence[str], label_edition: str | None = None
+) -> Iterator[Wanted]:
     """Yield the files of a view that the lists under `root` name, city by city.
 
     Only one city's lists are in memory at a time. Raises DataError where the lists are missing or
     damaged, UsageError for a data set whose layout has no coordinates in its names.
     """
     if dataset.layout not in CONVENTIONS:
-        raise UsageError(
-            f"{dataset.name} cannot be fetched: its files do not name coordinates. {dataset.access}"
-        )
+        raise UsageError(f"{dataset.name} cannot be fetched: its file names hold no coordinates.")
+    listed = _references if view == "reference" else _queries
     for city in cities:
-        yield from _references(dataset, root, city) if view == "reference" else _queries(dataset, root, city)
+        yield from listed(dataset, root, city, label_edition)
 
 
-def _references(dataset: Dataset, root: Path, city: str) -> Iterator[Wanted]:
-    table = _task(dataset, root, city).test.references
+def _references(dataset: Dataset, root: Path, city: str, label_edition: str | None) -> Iterator[Wanted]:
+    # The city alone, as a split of its own, has all its tiles, with their centres.
+    alone = dataclasses.replace(dataset, splits={"same": {"train": (city,), "test": (city,)}})
+    table = layouts.read_task(alone, "same", root, label_edition=label_edition).test.references
     columns = ("path", "lat", "lon", "height_px", "width_px")
     for path, lat, lon, height, width in zip(*(table[name] for name in columns), strict=True):
         yield Wanted(path, lat, lon, (int(height), int(width)))
 
 
-def _task(dataset: Dataset, root: Path, city: str) -> Task:
-    """Read the city alone as a split of its own, which gives the centres of all its tiles."""
-    alone = dataclasses.replace(dataset, splits={"same": {"train": (city,), "test": (city,)}})
-    return layouts.read_task(alone, "same", root)
-
-
-def _queries(dataset: Dataset, root: Path, city: str) -> Iterator[Wanted]:
-    folder, _ = label_folders(dataset, root, (city,), same_area=True, edition=None)
-    files = {
-        f
-        for part in ("train", "test")
-        for same in (True, False)
-        for f in folder.label_files(city, part, same_area=same)
-    }
+def _queries(dataset: Dataset, root: Path, city: str, label_edition: str | None) -> Iterator[Wanted]:
+    folder, _ = label_folders(dataset, root, (city,), same_area=True, edition=label_edition)
+    kinds = [("train", True), ("test", True), ("train", False)]
+    files = {file for part, same in kinds for file in folder.label_files(city, part, same_area=same)}
     pattern = CONVENTIONS[dataset.layout].query_name
     place, _ = image_folders(root, city)
-    size = tuple(dataset.panorama.get("size_px", PANORAMA_SIZE))
+    size = tuple(dataset.panorama.get("size_px") or PANORAMA_SIZE)
     seen: set[str] = set()
     for file in sorted(files):
         names = read_labels(file).queries
@@ -106,9 +99,14 @@ def estimate(jobs: Iterable[tuple[Provider, Wanted]], root: Path) -> dict[View, 
 
 
 def jobs_of(
-    dataset: Dataset, root: Path, providers: Mapping[View, Provider], cities: Sequence[str]
+    dataset: Dataset,
+    root: Path,
+    *,
+    providers: Mapping[View, Provider],
+    cities: Sequence[str],
+    label_edition: str | None = None,
 ) -> Iterator[tuple[Provider, Wanted]]:
     """Yield every file of the views that have a provider."""
     for view, provider in providers.items():
-        for wanted in wanted_files(dataset, root, view, cities):
+        for wanted in wanted_files(dataset, root, view=view, cities=cities, label_edition=label_edition):
             yield provider, wanted

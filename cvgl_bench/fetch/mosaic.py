@@ -16,7 +16,7 @@ SNAP_PX = 1e-4
 """A crop this close to whole pixels is taken as whole: coordinates are no finer."""
 
 
-def crop(store: TileStore, centre_px: tuple[float, float], size: Size, zoom: int) -> ImageArray:
+def crop(store: TileStore, centre_px: tuple[float, float], *, size: Size, zoom: int) -> ImageArray:
     """Return `size` (height, width) pixels around a Web-Mercator world pixel (x, y) at `zoom`.
 
     Where the crop lies between the source's pixels, each output pixel is the bilinear mean of its four

@@ -40,7 +40,7 @@ class XyzProvider(Provider):
 
     def image(self, wanted: Wanted) -> ImageArray:
         """Return the pixels around the reference's centre."""
-        return crop(self._store, self._centre_px(wanted), wanted.size_px, self.zoom)
+        return crop(self._store, self._centre_px(wanted), size=wanted.size_px, zoom=self.zoom)
 
     def requests(self, wanted: Wanted) -> int:
         """Return how many tiles the file touches; neighbours share them, so that fewer are asked for."""

@@ -22,7 +22,7 @@ class _Raised:
 
 
 def in_threads(
-    work: Callable[[Job], Done], jobs: Iterable[Job], threads: int, stop: threading.Event | None = None
+    work: Callable[[Job], Done], jobs: Iterable[Job], *, threads: int, stop: threading.Event | None = None
 ) -> Iterator[Done]:
     """Yield `work(job)` of every job as they end, in no particular order.
 

@@ -78,7 +78,7 @@ def plan(
     rows = []
     for zoom, tile_px, overlap in product(zooms, tile_sizes_px, overlaps):
         size = (tile_px, tile_px)
-        sheets = [area_sheet(area, zoom, size, overlap) for area in areas]
+        sheets = [area_sheet(area, zoom, size=size, overlap=overlap) for area in areas]
         tiles = sum(sheet.rows * sheet.columns for sheet in sheets)
         stride = sheets[0].stride[0] / tile_px
         scale = float(metres_per_px(lat, zoom))

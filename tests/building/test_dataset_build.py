@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +11,13 @@ from click.testing import CliRunner
 from cvgl_bench.cards import read_card
 from cvgl_bench.cli.dataset_build import command
 from cvgl_bench.errors import UsageError
+from cvgl_bench.inspection import figure
+
+
+@pytest.fixture(autouse=True)
+def small_figures(monkeypatch):
+    """Draw coarsely: what the figure shows is tested where it is made."""
+    monkeypatch.setattr(figure, "DOTS_PER_INCH", 40)
 
 
 def arguments(out, field, *more) -> list[str]:
@@ -25,8 +33,8 @@ def invoke(*args) -> str:
 
 def test_it_says_what_it_made_and_what_comes_next(field, tmp_path):
     output = invoke(tmp_path / "my set", field)
-    assert "area        16" in output and "tile side" in output
-    assert (tmp_path / "my set" / "map.png").stat().st_size > 10_000
+    assert re.search(r"^area +16 ", output, re.MULTILINE) and "tile side" in output
+    assert (tmp_path / "my set" / "map.png").stat().st_size > 2_000
     assert "next: cvgl-bench dataset verify" in output
     assert read_card(tmp_path / "my set" / "card.yaml").name == "my-set"
 

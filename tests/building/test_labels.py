@@ -32,7 +32,7 @@ def label_one(x: float, y: float, piece: Sheet | None = None, city: str | None =
     there = np.ones((piece.rows, piece.columns), bool)
     for hole in holes:
         there[hole] = False
-    return label([photo(x, y, city)], [piece], [there], BuildOptions(**options))[0]
+    return label([photo(x, y, city)], [piece], there=[there], options=BuildOptions(**options))[0]
 
 
 def places(found) -> list[tuple[int, int]]:
@@ -97,13 +97,17 @@ def test_a_photo_belongs_to_its_city():
     assert label_one(50, 50, city="B") is None
     two = [sheet(city="A"), sheet(city="B")]
     there = [np.ones((4, 4), bool)] * 2
-    found = label([photo(50, 50, "B"), photo(50, 50, "A"), photo(50, 50)], two, there, BuildOptions())
+    found = label(
+        [photo(50, 50, "B"), photo(50, 50, "A"), photo(50, 50)], two, there=there, options=BuildOptions()
+    )
     assert [item.positive.sheet for item in found] == [1, 0, 0]
 
 
 def test_many_photos_are_labelled_at_once():
     rng = np.random.default_rng(0)
     points = rng.uniform(0, 400, (500, 2))
-    found = label([photo(x, y) for x, y in points], [sheet()], [np.ones((4, 4), bool)], BuildOptions())
+    found = label(
+        [photo(x, y) for x, y in points], [sheet()], there=[np.ones((4, 4), bool)], options=BuildOptions()
+    )
     expected = [(int(y // TILE), int(x // TILE)) for x, y in points]
     assert [(item.positive.row, item.positive.column) for item in found] == expected

@@ -52,6 +52,13 @@ def test_runs_can_be_kept_apart(write_run, compare):
     assert "a seed 1 - a seed 2" in shown.out
 
 
+def test_options_that_do_not_fit_a_heading_stand_above(write_run, compare):
+    long = {"a_rather_long_option": "with_a_rather_long_value"}
+    shown = compare(write_run("a", 1, **long), write_run("a", 2)).out.splitlines()
+    assert "    a_rather_long_option=with_a_rather_long_value" in shown
+    assert max(map(len, shown)) < 130
+
+
 def test_a_metric_that_is_not_reported_is_named(write_run, compare):
     shown = compare(write_run("a"), write_run("b"), "--metric", "mean_position_error_m")
     assert shown.code == 0 and "mean_position_error_m is not reported by all" in shown.out

@@ -36,7 +36,7 @@ def tiles(noise_world, serve) -> str:
     card, root = noise_world
     dataset = cards.read_card(card)
     pieces = []
-    for wanted in wanted_files(dataset, root, "reference", dataset.cities):
+    for wanted in wanted_files(dataset, root, view="reference", cities=dataset.cities):
         x, y = (round(float(v)) - 16 for v in geo.mercator_px(wanted.lat, wanted.lon, 18))
         pieces.append((x, y, read_image(root / wanted.path)))
 
@@ -69,7 +69,7 @@ def test_every_listed_file_is_wanted_once(noise_world):
     card, root = noise_world
     dataset = cards.read_card(card)
     for view, folder in (("reference", "satellite"), ("query", "panorama")):
-        found = [wanted.path for wanted in wanted_files(dataset, root, view, dataset.cities)]
+        found = [wanted.path for wanted in wanted_files(dataset, root, view=view, cities=dataset.cities)]
         there = [str(path.relative_to(root)) for path in root.glob(f"*/{folder}/*")]
         assert sorted(found) == sorted(there)
 
@@ -80,7 +80,9 @@ def test_what_is_there_is_not_counted_as_missing(noise_world, lists):
     there = root / "Aa" / "satellite"
     shutil.copytree(noise_world[1] / "Aa" / "satellite", there)
     provider = Steady()
-    found = estimate(jobs_of(dataset, root, {"reference": provider}, dataset.cities), root)["reference"]
+    found = estimate(jobs_of(dataset, root, providers={"reference": provider}, cities=dataset.cities), root)[
+        "reference"
+    ]
     assert (found.listed, found.present, found.missing, found.requests) == (18, 9, 9, 18)
     assert found.missing_bytes == pytest.approx(9 * 32 * 32 * 1.5)
 
@@ -173,6 +175,7 @@ def test_wrong_requests_say_so(lists):
             UsageError,
             "'Ab' is no city of noise. Did you mean",
         ),
+        (["--url", "https://h/{z}/{x}/{y}", "--labels", "corrected"], UsageError, "'corrected'"),
         (["--url", "https://h/{z}/{x}/{y}", "--connections", "0"], UsageError, "'connections' to 0"),
         (["--url", "https://h/{z}/{x}/{y}", "--zoom", "40"], UsageError, "Zoom 40"),
         (["--url", "https://h/{x}"], UsageError, "lacks one of"),

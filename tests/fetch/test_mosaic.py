@@ -37,14 +37,14 @@ def at(world, left: float, top: float, height: int, width: int) -> tuple[float, 
     ("left", "top", "size"), [(0, 0, (256, 256)), (3, 250, (224, 224)), (511, 1, (640, 333))]
 )
 def test_a_crop_on_whole_pixels_copies_them(world, store, left, top, size):
-    image = crop(store, at(world, left, top, *size), size, world.zoom)
+    image = crop(store, at(world, left, top, *size), size=size, zoom=world.zoom)
     assert np.array_equal(image, world.cut(left, top, *size))
 
 
 @pytest.mark.parametrize("part", [0.5, 0.25, 0.875])
 def test_a_crop_between_pixels_is_their_bilinear_mean(world, store, part):
     size = (100, 120)
-    image = crop(store, at(world, 200 + part, 300 + part / 2, *size), size, world.zoom)
+    image = crop(store, at(world, 200 + part, 300 + part / 2, *size), size=size, zoom=world.zoom)
     window = world.cut(200, 300, 101, 121).astype(np.float64)
     rows = window[:-1] * (1 - part / 2) + window[1:] * (part / 2)
     mean = rows[:, :-1] * (1 - part) + rows[:, 1:] * part
@@ -54,18 +54,20 @@ def test_a_crop_between_pixels_is_their_bilinear_mean(world, store, part):
 def test_noise_below_the_snap_reads_no_tile_beyond_the_edge(world, store):
     side = world.tiles * 256
     centre = at(world, 0, 0, side, side)
-    image = crop(store, (centre[0] + SNAP_PX / 2, centre[1] - SNAP_PX / 2), (side, side), world.zoom)
+    image = crop(
+        store, (centre[0] + SNAP_PX / 2, centre[1] - SNAP_PX / 2), size=(side, side), zoom=world.zoom
+    )
     assert np.array_equal(image, world.pixels)
     with pytest.raises(DataError, match="no tile"):
-        crop(store, (centre[0] + 0.01, centre[1]), (side, side), world.zoom)
+        crop(store, (centre[0] + 0.01, centre[1]), size=(side, side), zoom=world.zoom)
 
 
 def test_the_map_wraps_east_and_west_and_ends_north_and_south():
     store = TileStore(lambda tile: png(np.full((256, 256, 3), tile.x * 10, np.uint8)))
-    image = crop(store, (0.0, 512.0), (2, 4), 2)
+    image = crop(store, (0.0, 512.0), size=(2, 4), zoom=2)
     assert image[0, :, 0].tolist() == [30, 30, 0, 0]
     with pytest.raises(DataError, match="northern or southern edge"):
-        crop(store, (512.0, 0.0), (2, 2), 2)
+        crop(store, (512.0, 0.0), size=(2, 2), zoom=2)
 
 
 def test_a_service_with_large_tiles_gives_the_same_pixels():
@@ -80,8 +82,8 @@ def test_a_service_with_large_tiles_gives_the_same_pixels():
         return png(pixels[tile.y * 256 : tile.y * 256 + 256, tile.x * 256 : tile.x * 256 + 256])
 
     centre, size = (500.25, 520.5), (300, 200)
-    small = crop(TileStore(read_256), centre, size, 2)
-    assert np.array_equal(crop(TileStore(read_512, tile_px=512), centre, size, 2), small)
+    small = crop(TileStore(read_256), centre, size=size, zoom=2)
+    assert np.array_equal(crop(TileStore(read_512, tile_px=512), centre, size=size, zoom=2), small)
 
 
 def test_the_tiles_of_a_crop_are_named(world):
@@ -105,7 +107,7 @@ def test_real_tiles_equal_an_independent_mosaic(sample_data, place, zoom):
     store = TileStore(local_tiles(str(folder / "OAM-{x}-{y}-{z}.png")))
     lat, lon = _lat_lon((x + 1) * 256 + 7, (y + 1) * 256 - 20, zoom)
     centre = tuple(map(float, mercator_px(lat, lon, zoom)))
-    image = crop(store, centre, (224, 320), zoom)
+    image = crop(store, centre, size=(224, 320), zoom=zoom)
     assert np.array_equal(image, np.asarray(mosaic.crop((263 - 160, 236 - 112, 263 + 160, 236 + 112))))
 
 

@@ -11,9 +11,7 @@ from cvgl_bench.fetch.threads import WAITING_PER_THREAD, in_threads
 
 
 def test_every_job_is_done_once():
-    assert sorted(in_threads(lambda n: n * n, range(100), 7, threading.Event())) == [
-        n * n for n in range(100)
-    ]
+    assert sorted(in_threads(lambda n: n * n, range(100), threads=7)) == [n * n for n in range(100)]
 
 
 def test_jobs_are_drawn_only_as_they_are_needed():
@@ -25,7 +23,7 @@ def test_jobs_are_drawn_only_as_they_are_needed():
             drawn = n + 1
             yield n
 
-    results = in_threads(lambda n: n, jobs(), 2, threading.Event())
+    results = in_threads(lambda n: n, jobs(), threads=2)
     next(results)
     time.sleep(0.05)
     assert drawn <= 2 * WAITING_PER_THREAD + 2 * 2 + 2
@@ -42,7 +40,7 @@ def test_an_exception_ends_the_others_and_is_raised():
         return n
 
     with pytest.raises(ValueError, match="five"):
-        list(in_threads(work, range(1000), 4, stop))
+        list(in_threads(work, range(1000), threads=4, stop=stop))
     assert stop.is_set()
     assert not [thread for thread in threading.enumerate() if "loop" in thread.name]
 
@@ -53,9 +51,9 @@ def test_an_exception_in_the_stream_of_jobs_is_raised():
         raise OSError("list")
 
     with pytest.raises(OSError, match="list"):
-        list(in_threads(lambda n: n, jobs(), 3, threading.Event()))
+        list(in_threads(lambda n: n, jobs(), threads=3))
 
 
 def test_as_many_threads_work_as_were_asked_for():
     meeting = threading.Barrier(6)
-    assert len(list(in_threads(lambda n: meeting.wait(5), range(6), 6, threading.Event()))) == 6
+    assert len(list(in_threads(lambda n: meeting.wait(5), range(6), threads=6))) == 6

@@ -58,11 +58,3 @@ def copy(worlds, tmp_path):
         return card_of(name), tmp_path / name
 
     return make
-
-
-def to_grouped_layout(root: Path, cities: tuple[str, ...]) -> None:
-    """Turn `<City>/{panorama,satellite}` into `{ground,satellite}/<City>`."""
-    for view, name in (("ground", "panorama"), ("satellite", "satellite")):
-        (root / view).mkdir()
-        for city in cities:
-            (root / city / name).rename(root / view / city)

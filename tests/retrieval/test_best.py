@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -30,7 +32,7 @@ def test_best_keeps_the_best_in_order():
             keeper.offer(best.Contenders(line, groups, low, high, torch.full((40,), torch.nan)))
             assert (keeper.floor() <= _last(seen, true, 5, size)).all()
             if batch % 2:
-                keeper.settle(lambda pending: _settled(pending, true))
+                keeper.settle(partial(_settled, true=true))
                 assert keeper.pending_count == 0
         rows, scores = keeper.table()
         for line in range(5):

