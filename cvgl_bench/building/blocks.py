@@ -15,8 +15,8 @@ Mask = NDArray[np.bool_]
 def split_blocks(
     lat: Floats,
     lon: Floats,
-    tile: NDArray[np.int64],
     *,
+    tile: NDArray[np.int64],
     block_m: float,
     buffer_m: float,
     test_fraction: float,

@@ -12,16 +12,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvgl_bench.building import lists, photos, sheets
-from cvgl_bench.building.blocks import split_blocks
+from cvgl_bench.building import card, lists, photos, sheets
 from cvgl_bench.building.labels import label
-from cvgl_bench.building.lists import Query
 from cvgl_bench.building.options import BuildOptions
+from cvgl_bench.building.parts import Query, assign_parts
 from cvgl_bench.building.photos import Fault, Photo
 from cvgl_bench.building.sheets import Sheet, SheetProvider
 from cvgl_bench.errors import DataError, UsageError
@@ -80,17 +78,33 @@ def make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: 
     root.mkdir(parents=True, exist_ok=True)
     write_text(root / RECORD, _record(options, name), replace=True)
     there = _cut(root, pieces, SheetProvider(client, pyramid), options, bars, made)
-    queries, same_area = assign_parts(_queries(found, pieces, there, options, panorama, made), options)
-    bad = _store(root, [query for query in queries if query.part], options, panorama, bars)
+    queries = _queries(found, pieces, there, options, panorama, made)
+    cities = [
+        city for city in dict.fromkeys(sheet.city for sheet in pieces) if city in {q.city for q in queries}
+    ]
+    queries = assign_parts(queries, cities, options=options)
+    made.queries = {city: dict(Counter(q.part for q in queries if q.city == city)) for city in cities}
+    bad = _store(root, [query for query in queries if query.part != "left_out"], options, panorama, bars)
     _refuse_faults(bad, options)
     made.faults = faults + bad
     unusable = {fault.path for fault in bad}
-    queries = [query for query in queries if query.photo.path not in unusable]
-    for city in cities_of(pieces, queries):
-        made.queries[city] = dict(Counter(query.part or "left_out" for query in queries if query.city == city))
-        names = _tile_names(city, pieces, there, options)
-        lists.write_lists(root, city, tiles=names, queries=queries)
-    write_card(made.card, name, pieces=pieces, queries=queries, options=options, panorama=panorama, same_area=same_area, tiles=made.tiles)
+    used = [query for query in queries if query.part != "left_out" and query.photo.path not in unusable]
+    names = {city: _tile_names(city, pieces, there, options) for city in cities}
+    for city in cities:
+        own = [query for query in used if query.city == city]
+        lists.write_lists(root, city, tiles=names[city], queries=own)
+    made.tiles = sum(map(len, names.values()))
+    facts = card.describe(
+        name,
+        cities,
+        queries=used,
+        pieces=pieces,
+        tiles=made.tiles,
+        options=options,
+        panorama=panorama,
+        record=RECORD,
+    )
+    card.write_card(made.card, facts)
     return made
 
 
@@ -152,8 +166,7 @@ def _cut(
     for sheet in pieces:
         exists = [(root / wanted.path).is_file() for wanted in sheet.wanted(suffix)]
         there.append(np.array(exists, np.bool_).reshape(sheet.rows, sheet.columns))
-    made.tiles = sum(int(grid.sum()) for grid in there)
-    made.missing_tiles = total - made.tiles
+    made.missing_tiles = total - sum(int(grid.sum()) for grid in there)
     return there
 
 

@@ -20,6 +20,9 @@ KIND_MASK = 3
 MAGNITUDE_BITS = 0x7FFF_FFFF
 EMPTY = torch.iinfo(torch.int64).max
 
+TIE_MARGIN = 2.0**-22
+"""Scores of unit rows that lie further apart than this do not round to one float32."""
+
 OTHER, COVER, TRUTH = 0, 1, 2
 """What a reference is to a query; at equal scores the greater comes later."""
 
@@ -92,10 +95,6 @@ class Best:
     def table(self) -> tuple[Tensor, Tensor]:
         """Return the settled rows int64 (A, size) and scores float32 (A, size), best first."""
         return self._keys & ROW_MASK, _scores(self._keys)
-
-
-TIE_MARGIN = 2.0**-22
-"""Scores of unit rows that lie further apart than this do not round to one float32."""
 
 
 def _columns(contenders: Contenders) -> tuple[Tensor, ...]:

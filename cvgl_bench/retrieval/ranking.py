@@ -77,14 +77,25 @@ def rank(
         dtype=resolve(precision, device),
     )
     size = max(lines, SECTION_BYTES.get(device.type, SECTION_BYTES["cuda"]) // (4 * queries.dimensions))
-    sections = list(slices(len(queries), size))
-    progress = progress or Silent()
+    return _search(queries, search, truth, covers, (size, columns), progress or Silent())
+
+
+def _search(
+    queries: Rows,
+    search: Search,
+    truth: NDArray[np.int64],
+    covers: NDArray[np.int64],
+    sizes: tuple[int, int],
+    progress: Progress,
+) -> Ranking:
+    """Let each section of the queries meet all references; `sizes`: queries a section, references a block."""
+    sections = list(slices(len(queries), sizes[0]))
     progress.set_total(len(sections) * len(search.copies.rows))
     parts = []
     with torch.inference_mode(), exact_products():
         for part in sections:
             section = Section(queries.take(part), search, truth[part], covers[part])
-            for groups in slices(len(search.copies.rows), columns):
+            for groups in slices(len(search.copies.rows), sizes[1]):
                 section.meet(ReferenceBlock(search, groups))
                 progress.advance(groups.stop - groups.start)
             parts.append(section.finish())

@@ -111,7 +111,7 @@ def test_formats(tmp_path):
 
 def test_fifty_connections_are_kept_busy(tmp_path, serve, world, make_client):
     tile = world.file(world.zoom, world.x0, world.y0)
-    server = serve(lambda *request: time.sleep(0.1) or (200, {}, tile))
+    server = serve(lambda *request: time.sleep(0.5) or (200, {}, tile))
     client = make_client(connections=50, stall_s=10)
     provider = XyzProvider(client, {"url": server.url + "/{z}/{x}/{y}", "zoom": 10})
     lats, lons = geo.from_mercator_px(np.arange(200) * 256 + 128.0, np.full(200, 2.0**17), 10)
@@ -122,7 +122,7 @@ def test_fifty_connections_are_kept_busy(tmp_path, serve, world, make_client):
     report = run([(provider, item) for item in items], tmp_path, connections=50)
     assert report.fetched == 200
     assert server.most_under_way >= 40
-    assert time.monotonic() - start < 200 * 0.1 / 4
+    assert time.monotonic() - start < 200 * 0.5 / 4
 
 
 def test_ten_kills_leave_no_trace(tmp_path, serve, world):
