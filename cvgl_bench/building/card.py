@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from cvgl_bench.building.inputs import Inputs
 from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.parts import Query
 from cvgl_bench.building.photos import vertical_deg
@@ -17,6 +18,8 @@ from cvgl_bench.building.sheets import Sheet
 from cvgl_bench.results import write_text
 
 EDITION = "built"
+RECORD = "build.json"
+"""The file with the options of the build."""
 
 
 def write_card(path: Path, values: Mapping[str, Any]) -> None:
@@ -32,13 +35,11 @@ def describe(
     cities: Sequence[str],
     *,
     queries: Sequence[Query],
-    pieces: Sequence[Sheet],
+    given: Inputs,
     tiles: int,
     options: BuildOptions,
-    panorama: bool,
-    record: str,
 ) -> dict[str, Any]:
-    """Return the fields of a card. tiles: how many are listed; record: the file with the options."""
+    """Return the fields of a card; `tiles` is how many the lists name."""
     splits: dict[str, Any] = {}
     if all(query.part != "whole" for query in queries):
         splits["same"] = {"train": cities, "test": cities}
@@ -53,12 +54,12 @@ def describe(
         "layout": "dress",
         "cities": cities,
         "splits": splits,
-        "tile": _tile_facts(cities, pieces),
-        "panorama": _photo_facts(queries, options, panorama),
+        "tile": _tile_facts(cities, given.pieces),
+        "panorama": _photo_facts(queries, options, given.panorama),
         "label_editions": [EDITION],
         "counts": {"tiles": tiles, "queries": len(queries)},
         "licence": options.licence,
-        "access": f"Built by `cvgl-bench dataset build`; {record} beside this card says from what.",
+        "access": f"Built by `cvgl-bench dataset build`; {RECORD} beside this card says from what.",
     }
 
 

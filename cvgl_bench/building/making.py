@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvgl_bench.building import card, lists, photos, sheets
+from cvgl_bench.building.card import RECORD
+from cvgl_bench.building.inputs import Inputs
 from cvgl_bench.building.labels import label
 from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.parts import Query, assign_parts
-from cvgl_bench.building.photos import Fault, Photo
+from cvgl_bench.building.photos import Fault
 from cvgl_bench.building.sheets import Sheet, SheetProvider
 from cvgl_bench.errors import DataError, UsageError
 from cvgl_bench.fetch.client import Client
@@ -30,9 +32,9 @@ from cvgl_bench.progress import Progress
 from cvgl_bench.results import write_text
 
 CARD = "card.yaml"
-RECORD = "build.json"
 PARTIAL = ".build_partial"
 SHOWN_FAULTS = 5
+MOST_LATITUDE = 90
 FREE_OPTIONS = ("skip_bad", "title", "licence")
 """May change when an interrupted build is continued: no file that was written depends on them."""
 
@@ -63,6 +65,35 @@ def make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: 
     reason for anything that cannot be used, unless `options.skip_bad` leaves it out.
     """
     _require_free(root, options, name)
+    given = _read(options, client)
+    if name in {sheet.city for sheet in given.pieces}:
+        raise UsageError(f"The data set and one of its cities are both called '{name}'; give another --name.")
+    root.mkdir(parents=True, exist_ok=True)
+    write_text(root / RECORD, _record(options, name), replace=True)
+    made = Made(root / CARD)
+    there = _cut(root, given, options, bars, made)
+    queries = _queries(given, there, options, made)
+    with_queries = {query.city for query in queries}
+    cities = [city for city in dict.fromkeys(s.city for s in given.pieces) if city in with_queries]
+    queries = assign_parts(queries, cities, options=options)
+    made.queries = {city: dict(Counter(q.part for q in queries if q.city == city)) for city in cities}
+    used = [query for query in queries if query.part != "left_out"]
+    bad = _store(root, used, options, given.panorama, bars)
+    _refuse_faults(bad, options)
+    made.faults = given.faults + bad
+    used = [query for query in used if query.photo.path not in {fault.path for fault in bad}]
+    for city in cities:
+        names = _tile_names(city, given.pieces, there, options)
+        lists.write_lists(root, city, tiles=names, queries=[q for q in used if q.city == city])
+        made.tiles += len(names)
+    card.write_card(
+        made.card, card.describe(name, cities, queries=used, given=given, tiles=made.tiles, options=options)
+    )
+    return made
+
+
+def _read(options: BuildOptions, client: Client) -> Inputs:
+    """Look at all photos and images; DataError for those that cannot be used, unless they are skipped."""
     found, faults = photos.read_photos(options)
     panorama = photos.choose_kind(found, options)
     if panorama:
@@ -70,42 +101,8 @@ def make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: 
         found = [photo for photo in found if photo.heading_deg is not None]
     pyramid = sheets.open_imagery(options, client)
     pieces, image_faults = sheets.read_sheets(options, found, pyramid=pyramid is not None)
-    if name in {sheet.city for sheet in pieces}:
-        raise UsageError(f"The data set and one of its cities are both called '{name}'; give another --name.")
-    faults += image_faults
-    _refuse_faults(faults, options)
-    made = Made(root / CARD)
-    root.mkdir(parents=True, exist_ok=True)
-    write_text(root / RECORD, _record(options, name), replace=True)
-    there = _cut(root, pieces, SheetProvider(client, pyramid), options, bars, made)
-    queries = _queries(found, pieces, there, options, panorama, made)
-    cities = [
-        city for city in dict.fromkeys(sheet.city for sheet in pieces) if city in {q.city for q in queries}
-    ]
-    queries = assign_parts(queries, cities, options=options)
-    made.queries = {city: dict(Counter(q.part for q in queries if q.city == city)) for city in cities}
-    bad = _store(root, [query for query in queries if query.part != "left_out"], options, panorama, bars)
-    _refuse_faults(bad, options)
-    made.faults = faults + bad
-    unusable = {fault.path for fault in bad}
-    used = [query for query in queries if query.part != "left_out" and query.photo.path not in unusable]
-    names = {city: _tile_names(city, pieces, there, options) for city in cities}
-    for city in cities:
-        own = [query for query in used if query.city == city]
-        lists.write_lists(root, city, tiles=names[city], queries=own)
-    made.tiles = sum(map(len, names.values()))
-    facts = card.describe(
-        name,
-        cities,
-        queries=used,
-        pieces=pieces,
-        tiles=made.tiles,
-        options=options,
-        panorama=panorama,
-        record=RECORD,
-    )
-    card.write_card(made.card, facts)
-    return made
+    _refuse_faults(faults + image_faults, options)
+    return Inputs(found, pieces, SheetProvider(client, pyramid), panorama, faults + image_faults)
 
 
 def _require_free(root: Path, options: BuildOptions, name: str) -> None:
@@ -140,19 +137,12 @@ def _refuse_faults(faults: Sequence[Fault], options: BuildOptions) -> None:
     raise DataError(f"{len(faults)} files cannot be used: {shown}{more}. Correct them, or add --skip-bad.")
 
 
-def _cut(
-    root: Path,
-    pieces: Sequence[Sheet],
-    provider: SheetProvider,
-    options: BuildOptions,
-    bars: Bars,
-    made: Made,
-) -> list[NDArray[np.bool_]]:
+def _cut(root: Path, given: Inputs, options: BuildOptions, bars: Bars, made: Made) -> list[NDArray[np.bool_]]:
     """Write the tiles; return for each sheet (rows, columns) which of them exist."""
     suffix = f".{options.tile_format}"
+    pieces, client = given.pieces, given.provider.client
     total = sum(sheet.rows * sheet.columns for sheet in pieces)
-    client = provider.client
-    jobs = ((provider, wanted) for sheet in pieces for wanted in sheet.wanted(suffix))
+    jobs = ((given.provider, wanted) for sheet in pieces for wanted in sheet.wanted(suffix))
     with bars(total, "cut tiles") as bar:
         report = download(jobs, root, connections=client.manners.connections, stop=client.stop, progress=bar)
     if report.failed > report.missing:
@@ -171,31 +161,22 @@ def _cut(
 
 
 def _queries(
-    found: Sequence[Photo],
-    pieces: Sequence[Sheet],
-    there: Sequence[NDArray[np.bool_]],
-    options: BuildOptions,
-    panorama: bool,
-    made: Made,
+    given: Inputs, there: Sequence[NDArray[np.bool_]], options: BuildOptions, made: Made
 ) -> list[Query]:
     """Return the photos that a tile shows, with their labels."""
+    found, pieces = given.photos, given.pieces
     queries = []
-    for photo, found_label in zip(found, label(found, pieces, there=there, options=options), strict=True):
-        if found_label is not None:
-            city = pieces[found_label.positive.sheet].city
-            name = lists.query_name(photo, city, panorama=panorama)
-            queries.append(Query(photo, found_label, city, name))
+    for photo, its_label in zip(found, label(found, pieces, there=there, options=options), strict=True):
+        if its_label is not None:
+            city = pieces[its_label.positive.sheet].city
+            name = lists.query_name(photo, city, panorama=given.panorama)
+            queries.append(Query(photo, its_label, city, name))
     made.outside = len(found) - len(queries)
     if queries:
         return queries
-    swapped = [
-        dataclasses.replace(photo, lat=photo.lon, lon=photo.lat) for photo in found if abs(photo.lon) <= 90
-    ]
-    hint = (
-        " With latitude and longitude swapped they would."
-        if any(label(swapped, pieces, there=there, options=options))
-        else ""
-    )
+    turned = [dataclasses.replace(p, lat=p.lon, lon=p.lat) for p in found if abs(p.lon) <= MOST_LATITUDE]
+    swapped = any(label(turned, pieces, there=there, options=options))
+    hint = " With latitude and longitude swapped they would." if swapped else ""
     raise DataError(f"None of the {len(found)} photos lies in a tile of the imagery.{hint}")
 
 

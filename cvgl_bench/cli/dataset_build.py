@@ -96,8 +96,8 @@ def _print(made: Made, task: Task) -> None:
     if made.missing_tiles:
         click.echo(f"{made.missing_tiles:,} tiles left out: no imagery")
     for city, parts in made.queries.items():
-        if parts["left_out"]:
-            click.echo(f"{parts['left_out']:,} queries of {city} neither train nor test in the same area")
+        if parts.get("left_out"):
+            click.echo(f"{parts['left_out']:,} photos of {city} left out: between training and test")
     if made.outside:
         click.echo(f"{made.outside:,} photos left out: no tile shows their place")
     for fault in made.faults[:SHOWN]:

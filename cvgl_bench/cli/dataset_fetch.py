@@ -160,7 +160,7 @@ def _print_estimate(found: Mapping[View, Estimate], providers: Mapping[View, Pro
     for view, entry in found.items():
         say(
             f"{VIEWS[view]} by {providers[view].name}: {entry.listed:,} listed, {entry.present:,} present, "
-            f"{entry.missing:,} to fetch: at most {entry.requests:,} requests, about "
+            f"{entry.missing:,} to fetch: about {entry.requests:,} requests and "
             f"{entry.missing_bytes / 1e9:,.2f} GB"
         )
 

@@ -43,6 +43,8 @@ def _references(dataset: Dataset, root: Path, city: str, label_edition: str | No
     # The city alone, as a split of its own, has all its tiles, with their centres.
     alone = dataclasses.replace(dataset, splits={"same": {"train": (city,), "test": (city,)}})
     table = layouts.read_task(alone, "same", root, label_edition=label_edition).test.references
+    # Row by row, so that neighbours find the source tiles that they share.
+    table = table.sort_values(["lat", "lon"], ascending=[False, True])
     columns = ("path", "lat", "lon", "height_px", "width_px")
     for path, lat, lon, height, width in zip(*(table[name] for name in columns), strict=True):
         yield Wanted(path, lat, lon, (int(height), int(width)))
@@ -80,10 +82,7 @@ class Estimate:
 
 
 def estimate(jobs: Iterable[tuple[Provider, Wanted]], root: Path) -> dict[View, Estimate]:
-    """Return, by view, how many files are listed and missing, and what fetching them would take.
-
-    Requests are an upper bound: neighbouring tiles share theirs.
-    """
+    """Return, by view, how many files are listed and missing, and what fetching them would take."""
     found: dict[View, Estimate] = {}
     for provider, wanted in jobs:
         entry = found.setdefault(provider.view, Estimate())

@@ -72,6 +72,8 @@ class Manifest:
                     if (self._root / last.path).is_file():
                         file.write(last.line())
             os.replace(temporary, self._path)
+        if not self._path.stat().st_size:
+            self._path.unlink()
 
 
 def read_manifest(root: Path) -> Iterator[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,12 @@ from cvgl_bench.errors import UsageError
 from cvgl_bench.fetch.client import Client
 from cvgl_bench.fetch.mosaic import crop, tiles_under
 from cvgl_bench.fetch.provider import Provider, Wanted
-from cvgl_bench.fetch.xyz import Template, TileStore, remote_tiles
+from cvgl_bench.fetch.xyz import Template, Tile, TileStore, remote_tiles
 from cvgl_bench.images import ImageArray
 
 HIGHEST_ZOOM = 24
+SHARED_TILES = 4000
+"""About as many tiles as `TileStore` holds."""
 
 
 class XyzProvider(Provider):
@@ -35,6 +38,7 @@ class XyzProvider(Provider):
         if zoom not in range(HIGHEST_ZOOM + 1):
             raise UsageError(f"Zoom {zoom} is not a whole number from 0 to {HIGHEST_ZOOM}; give --zoom.")
         self.zoom = int(zoom)
+        self._foreseen: OrderedDict[Tile, None] = OrderedDict()
         tile_px = settings.get("tile_px", geo.MERCATOR_TILE_PX)
         self._store = TileStore(remote_tiles(template, client), tile_px=tile_px)
 

@@ -59,7 +59,7 @@ class Provider(ABC):
 
     @abstractmethod
     def requests(self, wanted: Wanted) -> int:
-        """Return about how many requests a file takes, for the estimate before a download."""
+        """Return about how many requests a file takes beyond those of the files before it: an estimate."""
 
     def setting(self, key: str) -> Any:
         """Return a setting, or raise UsageError naming it."""

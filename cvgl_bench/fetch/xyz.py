@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ KEY_PREFIX = "CVGL_KEY_"
 """Only variables of this name are read, so that a card from a stranger cannot ask for others."""
 CACHE_BYTES = 64_000_000
 """Encoded tiles kept in memory: about 4,000, since neighbouring crops share their tiles."""
+DECODED_TILES = 64
+"""Decoded tiles kept as well, for the next crop of a row: 12 MB."""
 DEFAULT_PATTERN = "{z}/{x}/{y}"
 
 
@@ -132,9 +135,16 @@ class TileStore:
         self._lock = threading.Lock()
         self._futures: OrderedDict[Tile, Future[bytes]] = OrderedDict()
         self._bytes = 0
+        self._decoded = lru_cache(maxsize=DECODED_TILES)(self._decode)
 
     def tile(self, tile: Tile) -> ImageArray:
-        """Return a tile's pixels (tile_px, tile_px, 3); DataError where it is missing or of another size."""
+        """Return a tile's pixels (tile_px, tile_px, 3); DataError where it is missing or of another size.
+
+        The array is shared: do not write to it.
+        """
+        return self._decoded(tile)
+
+    def _decode(self, tile: Tile) -> ImageArray:
         image = decode(self._shared(tile))
         if image.shape[:2] != (self.tile_px, self.tile_px):
             height, width = image.shape[:2]

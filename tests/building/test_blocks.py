@@ -27,7 +27,7 @@ def split(lat, lon, tile, **changes):
     return split_blocks(
         lat,
         lon,
-        tile,
+        tile=tile,
         generator=np.random.default_rng(changes.pop("seed", 1)),
         **{k: v for k, v in options.items() if k != "seed"},
     )

@@ -41,7 +41,7 @@ def test_it_says_what_it_made_and_what_comes_next(field, tmp_path):
 
 def test_a_script_gets_json(field, tmp_path):
     report = json.loads(invoke(tmp_path / "out", field, "--json", "--name", "other", "--title", "Other"))
-    assert report["tiles"] == 16 and report["splits"] == ["same"] and report["faults"] == []
+    assert report["tiles"] == 16 and report["queries"]["area"]["test"] and report["faults"] == []
     assert read_card(tmp_path / "out" / "card.yaml").title == "Other"
 
 

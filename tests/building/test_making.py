@@ -41,9 +41,10 @@ def test_an_image_and_photos_become_a_data_set_that_verifies(build, field, tmp_p
     made = build(**field)
     card, task, found = load(made)
     assert found.passed, found.problems
-    assert (made.tiles, made.missing_tiles, made.outside, made.splits) == (16, 0, 0, ("same",))
-    assert (card.counts, card.tile) == ({"tiles": 16, "queries": 16}, {"size_px": (64, 64), "zoom": 18})
-    assert len(task.train) + len(task.test) == 16 - made.queries["area"]["left_out"]
+    assert (made.tiles, made.missing_tiles, made.outside, list(card.splits)) == (16, 0, 0, ["same"])
+    assert card.counts == {"tiles": 16, "queries": len(task.train) + len(task.test)}
+    assert card.tile == {"size_px": (64, 64), "zoom": 18}
+    assert made.queries["area"]["train"] == len(task.train)
     pixels = read_image(tmp_path / "field.png")
     for row in range(len(task.test)):
         reference = task.test.references.iloc[task.test.truth[row]]
@@ -155,6 +156,28 @@ def test_photos_outside_the_imagery_are_counted(build, field, tmp_path):
     assert made.outside == 1 and load(made)[2].passed
 
 
+def test_photos_between_training_and_test_are_left_out(build, field):
+    made = build(**{**field, "buffer_m": 30.0})
+    card, task, found = load(made)
+    left_out = made.queries["area"]["left_out"]
+    assert found.passed, found.problems
+    assert left_out > 0 and card.counts["queries"] == 16 - left_out
+    assert len(list((made.card.parent / "area" / "panorama").iterdir())) == 16 - left_out
+
+
+def test_cities_too_small_to_split_are_sides_of_a_cross_area_split(build, field, tmp_path):
+    noise((256, 256), seed=1).save(tmp_path / "other.png")
+    images = [("field.png", LAT, LON, ZOOM, "Here"), ("other.png", LAT + 1, LON, ZOOM, "There")]
+    write_csv(tmp_path / "images.csv", "image,lat_deg,lon_deg,zoom,city", images)
+    with (tmp_path / "photos.csv").open("a") as file:
+        file.write(f"far.png,{LAT + 1},{LON},0\n")
+    noise((32, 64), seed=99).save(tmp_path / "photos" / "far.png")
+    made = build(**field, test_cities=("There",))
+    card = read_card(made.card)
+    assert list(card.splits) == ["cross"] and made.queries["There"] == {"whole": 1}
+    assert len(layouts.read_task(card, "cross", made.card.parent).train) == 16
+
+
 def test_swapped_coordinates_are_recognised(build, field, tmp_path):
     edit(tmp_path / "photos.csv", "photo,lat_deg,lon_deg", "photo,lon_deg,lat_deg")
     with pytest.raises(DataError, match="None of the 16 photos lies in a tile.*longitude swapped they would"):
@@ -211,7 +234,8 @@ def test_tiles_without_imagery_are_left_out(build, field, tmp_path):
     assert (task.test.covers >= 0).any()
 
 
-def test_a_server_that_fails_stops_the_build_which_then_goes_on(build, field, serve_map):
+def test_a_server_that_fails_stops_the_build_which_then_goes_on(build, field, serve_map, monkeypatch):
+    monkeypatch.setattr("cvgl_bench.fetch.client.FIRST_WAIT_S", 0.005)
     server, url = serve_map
     options = {**field, "imagery": url, "zoom": 18.0}
     server.broken = True

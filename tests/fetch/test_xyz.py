@@ -107,6 +107,7 @@ def test_a_failure_is_not_kept():
 def test_the_store_forgets_what_was_used_longest_ago(monkeypatch):
     data, reads = png(picture((256, 256))), []
     monkeypatch.setattr(xyz, "CACHE_BYTES", 3 * len(data))
+    monkeypatch.setattr(xyz, "DECODED_TILES", 0)
 
     def read(tile: Tile) -> bytes:
         reads.append(tile.x)
