@@ -47,11 +47,16 @@ class XyzProvider(Provider):
         return crop(self._store, self._centre_px(wanted), size=wanted.size_px, zoom=self.zoom)
 
     def requests(self, wanted: Wanted) -> int:
-        """Return how many tiles the file touches; neighbours share them, so that fewer are asked for."""
-        tile_px = self._store.tile_px
-        return sum(
-            1 for _ in tiles_under(self._centre_px(wanted), wanted.size_px, self.zoom, tile_px=tile_px)
-        )
+        """Return how many tiles the file needs that no recent one needed."""
+        centre_px, tile_px = self._centre_px(wanted), self._store.tile_px
+        new = 0
+        for tile, _, _ in tiles_under(centre_px, wanted.size_px, self.zoom, tile_px=tile_px):
+            new += tile not in self._foreseen
+            self._foreseen[tile] = None
+            self._foreseen.move_to_end(tile)
+        while len(self._foreseen) > SHARED_TILES:
+            self._foreseen.popitem(last=False)
+        return new
 
     def _centre_px(self, wanted: Wanted) -> tuple[float, float]:
         x, y = geo.mercator_px(wanted.lat, wanted.lon, self.zoom)

@@ -99,7 +99,7 @@ def test_tiles_come_back_as_they_were(noise_world, lists, tiles):
 def test_a_dry_run_fetches_nothing(lists, tiles):
     report = json.loads(fetch(lists, tiles, "--dry-run", "--json", "--cities", "Aa"))
     assert report["estimate"]["tiles"]["missing"] == 9
-    assert report["estimate"]["tiles"]["requests"] >= 9
+    assert report["estimate"]["tiles"]["requests"] >= 1
     assert report["report"] is None
     assert {path.name for path in lists[1].iterdir()} == {"splits_new"}
 

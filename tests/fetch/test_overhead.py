@@ -32,7 +32,7 @@ def test_neighbours_share_their_requests(client, monkeypatch):
     assert provider.requests(wanted(corner + 10, corner)) == 0
     assert provider.requests(wanted(corner + 256, corner)) == 2
     monkeypatch.setattr(overhead, "SHARED_TILES", 2)
-    assert provider.requests(wanted(corner + 9999, corner + 99)) == 1
+    assert provider.requests(wanted(corner + 10_100, corner + 99)) == 1
     assert provider.requests(wanted(corner, corner)) == 4
 
 
