@@ -77,10 +77,14 @@ def field(tmp_path):
 
 
 @pytest.fixture
-def serve_map():
+def serve_map(monkeypatch):
     """Serve noise tiles, or errors while `server.broken`; return the server and its template."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             buffer = io.BytesIO()
             noise((256, 256), seed=hash(self.path) % 1000).save(buffer, "PNG", compress_level=1)
