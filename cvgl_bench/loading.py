@@ -11,42 +11,57 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from cvgl_bench.images import read_image
+from cvgl_bench.images import ImageArray, read_image
 from cvgl_bench.method import Method, Pair, TrainableMethod, View
 from cvgl_bench.splits import Split
+
+
+class SplitImages:
+    """The images of a split by row, queries as its variant shows them."""
+
+    def __init__(self, split: Split) -> None:
+        self._root, self._variant = split.root, split.variant
+        self._queries = split.queries[["path", "name"]].to_numpy(str)
+        self._references = split.references["path"].to_numpy(str)
+
+    def query(self, row: int) -> ImageArray:
+        """Read the query of a row."""
+        path, name = self._queries[row]
+        return self._variant(read_image(self._root / path), str(name))
+
+    def reference(self, row: int) -> ImageArray:
+        """Read the reference of a row."""
+        return read_image(self._root / self._references[row])
 
 
 class ViewImages(Dataset):
     """The images of one view, prepared for the network, by row."""
 
     def __init__(self, method: Method, split: Split, view: View) -> None:
-        table = split.queries if view == "query" else split.references
-        self._paths = table["path"].to_numpy(str)
-        self._root, self._method, self._view = split.root, method, view
+        self._count = len(split.queries if view == "query" else split.references)
+        self._images, self._method, self._view = SplitImages(split), method, view
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return self._count
 
     def __getitem__(self, row: int) -> torch.Tensor:
         if not self._method.needs_images:
             return torch.empty(0)
-        return self._method.prepare(read_image(self._root / self._paths[row]), self._view)
+        read = self._images.query if self._view == "query" else self._images.reference
+        return self._method.prepare(read(row), self._view)
 
 
 class TrainingPairs(Dataset):
     """Augmented training pairs by (epoch, row): each draws from a generator of its own."""
 
     def __init__(self, method: TrainableMethod, split: Split, *, seed: int) -> None:
-        self._method, self._root, self._seed = method, split.root, seed
-        self._query_paths = split.queries["path"].to_numpy(str)
-        self._reference_paths = split.references["path"].to_numpy(str)
+        self._method, self._images, self._seed = method, SplitImages(split), seed
         self._truth = split.truth
         self._fraction = split.position_px / split.tile_size_px[:, ::-1]
 
     def __getitem__(self, epoch_and_row: tuple[int, int]) -> dict[str, torch.Tensor]:
         epoch, row = epoch_and_row
-        query = read_image(self._root / self._query_paths[row])
-        reference = read_image(self._root / self._reference_paths[self._truth[row]])
+        query, reference = self._images.query(row), self._images.reference(self._truth[row])
         height, width = reference.shape[:2]
         x, y = self._fraction[row]
         pair = Pair(query, reference, (float(x * width), float(y * height)))

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from cvgl_bench import geo
-from cvgl_bench.images import read_image
+from cvgl_bench.loading import SplitImages
 from cvgl_bench.method import Locates
 from cvgl_bench.progress import progress
 from cvgl_bench.splits import Split
@@ -20,16 +20,13 @@ REFERENCE_ZOOM = 20
 
 class _PairImages(Dataset):
     def __init__(self, method: Locates, split: Split, rows: NDArray[np.int64]) -> None:
-        self._method, self._root, self._rows = method, split.root, rows
-        self._query_paths = split.queries["path"].to_numpy(str)
-        self._reference_paths = split.references["path"].to_numpy(str)
+        self._method, self._images, self._rows = method, SplitImages(split), rows
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
-        query = read_image(self._root / self._query_paths[row])
-        reference = read_image(self._root / self._reference_paths[self._rows[row]])
+        query, reference = self._images.query(row), self._images.reference(self._rows[row])
         return self._method.prepare(query, "query"), self._method.prepare(reference, "reference")
 
 

@@ -17,6 +17,7 @@ from cvgl_bench.results import write_text
 from cvgl_bench.run_options import RunOptions, resolve_run_options
 from cvgl_bench.runs import REQUEST, RESULT, Run, make_folder, run_id
 from cvgl_bench.splits import Task
+from cvgl_bench.variants import PLAIN, find_variant
 from cvgl_bench.worlds import world_root
 
 
@@ -35,6 +36,8 @@ class Request:
     """Origin ('--set') to option values; later origins win."""
     checkpoint: Path | None = None
     eval_only: bool = False
+    variant: str = str(PLAIN)
+    """What is done to the test queries."""
 
 
 def prepare(
@@ -110,6 +113,7 @@ def _resolve(
         config=request.config,
         assignments=request.values.items(),
     )
+    variant = find_variant(request.variant, card)
     task = read_task(
         plugins,
         dataset=request.dataset,
@@ -119,10 +123,10 @@ def _resolve(
         label_edition=request.label_edition,
     )
     return Run(
-        id=run_id(method.name, card.name, request.split),
+        id=run_id(method.name, card.name, request.split, variant=variant),
         folder=Path(),
         method=method(options.method),
-        task=task,
+        task=dataclasses.replace(task, test=dataclasses.replace(task.test, variant=variant)),
         options=options,
         plugins=plugins,
         leaderboard=leaderboard,

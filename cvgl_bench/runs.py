@@ -28,6 +28,7 @@ from cvgl_bench.splits import Task
 from cvgl_bench.training.loop import Losses, Setting, start, train
 from cvgl_bench.training.selection import Selector
 from cvgl_bench.training.state import restore_state, save_state
+from cvgl_bench.variants import PLAIN, Variant
 
 WEIGHTS, STATE, LOSSES, OUTCOME, RESULT, REQUEST = (
     "weights.safetensors",
@@ -70,13 +71,14 @@ class Run:
         return self.folder / RESULT
 
 
-def run_id(method: str, dataset: str, split: str) -> str:
-    """Return `<time>-<method>-<dataset>-<split>`, the name of a run and its default folder.
+def run_id(method: str, dataset: str, split: str, *, variant: Variant = PLAIN) -> str:
+    """Return `<time>-<method>-<dataset>-<split>[-<variant>]`, the name of a run and its default folder.
 
     The time is UTC to the millisecond, so that runs started together keep apart.
     """
     now = datetime.now(timezone.utc)
-    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}-{method}-{dataset}-{split}"
+    time = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}"
+    return "-".join([time, method, dataset, split, *([variant.slug] if variant != PLAIN else [])])
 
 
 def make_folder(folder: Path) -> None:
@@ -235,6 +237,7 @@ def task_record(task: Task, *, trained: bool) -> TaskRecord:
         cities=sorted(test.queries["city"].unique().tolist()),
         partial=task.partial,
         label_edition=task.label_edition,
+        variant=str(test.variant),
         query_count=len(test.queries),
         reference_count=len(test.references),
         fingerprint=test.fingerprint,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cvgl_bench import geo
 from cvgl_bench.errors import DataError
+from cvgl_bench.variants import PLAIN, Variant
 
 SplitName = Literal["same", "cross"]
 
@@ -63,6 +64,7 @@ class Split:
     covers: int64 (Q, K), rows of the semi-positives, -1 where there is none.
     position_px: float64 (Q, 2), x and y of the query in its positive tile, in the tile's own pixels
         (`height_px`, `width_px`), whatever size the stored image has.
+    variant: what is done to each query image when it is read.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Split:
     truth: NDArray[np.int64]
     covers: NDArray[np.int64]
     position_px: NDArray[np.float64]
+    variant: Variant = PLAIN
 
     def __post_init__(self) -> None:
         count = len(self.queries)

@@ -22,6 +22,7 @@ LAYERS = {
         "registry",
         "results",
         "splits",
+        "variants",
         "weights",
     },
     "figures": {"losses", "metrics", "retrieval", "sampling", "statistics"},

@@ -178,6 +178,23 @@ def test_a_subset_of_cities_is_marked_partial(run, tmp_path):
     assert task["cities"] == ["Aa"]
 
 
+def test_a_variant_is_recorded_and_kept_apart_from_the_ranking(run, tmp_path):
+    assert run("--epochs", "2", "--output", "a").exit_code == 0
+    done = run("--epochs", "2", "--output", "b", "--variant", "brightness:0.25")
+    assert done.exit_code == 0, done.output
+    plain, dark = result_of(tmp_path / "a"), result_of(tmp_path / "b")
+    assert (plain["task"].pop("variant"), dark["task"].pop("variant")) == ("none", "brightness:0.25")
+    assert plain["task"] == dark["task"]
+    assert dark["id"].endswith("-noise-cross-brightness-0.25")
+    first, second = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in "ab")
+    assert not np.array_equal(first.top_scores, second.top_scores)
+    assert plain["checkpoint_sha256"] == dark["checkpoint_sha256"], "training saw no variant"
+    page = (tmp_path / "leaderboards" / "noise.md").read_text()
+    ranked, apart = page.split("### Kept apart: variant brightness:0.25")
+    assert ranked.count("| Mean colour") == apart.count("| Mean colour") > 0
+    assert "variant" not in ranked
+
+
 def test_the_request_is_recorded_in_full(run, tmp_path):
     run("--epochs", "1", "--output", "o", "--no-leaderboard")
     saved = yaml.safe_load((tmp_path / "o" / "options.yaml").read_text())
@@ -190,10 +207,12 @@ def test_the_request_is_recorded_in_full(run, tmp_path):
     [
         ({"method": "mean-color"}, "Did you mean 'mean-colour'"),
         ({"split": "crss"}, "cross"),
+        ({"variant": "fow:90"}, "Did you mean 'fov'"),
     ],
 )
 def test_names_nobody_knows_get_a_suggestion_and_leave_no_folder(run, tmp_path, change, message):
-    done = run("--output", "o", **change)
+    variant = change.get("variant", "none")
+    done = run("--output", "o", "--variant", variant, **{k: v for k, v in change.items() if k != "variant"})
     assert message in str(done.exception)
     assert done.exception.exit_code == 2
     assert not (tmp_path / "o").exists()

@@ -16,10 +16,10 @@ Row = dict[str, Any]
 
 
 @click.command(name="list")
-@click.argument("kind", type=click.Choice(["methods", "datasets", "metrics", "plugins"]))
+@click.argument("kind", type=click.Choice(["methods", "datasets", "metrics", "variants", "plugins"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(kind: str, as_json: bool) -> None:
-    """List methods, data sets, metrics or plugins, each with where it comes from.
+    """List methods, data sets, metrics, variants of a task, or plugins, each with where it comes from.
 
     Example:
 
@@ -81,6 +81,24 @@ def metric_rows(plugins: Plugins) -> list[Row]:
     ]
 
 
+def variant_rows(plugins: Plugins) -> list[Row]:
+    """Return a row for each variant of a task's queries; they are the harness's own."""
+    from cvgl_bench.variants import KINDS, PLAIN
+
+    return [
+        {"variant": str(PLAIN), "value": "", "what is done": "Nothing.", "in a sweep": []},
+        *(
+            {
+                "variant": name,
+                "value": f"{kind.unit}, {kind.least:g} to {kind.most:g}" if kind.unit else "",
+                "what is done": kind.help,
+                "in a sweep": [f"{value:g}" for value in kind.swept] or ["yes"],
+            }
+            for name, kind in KINDS.items()
+        ),
+    ]
+
+
 def plugin_rows(plugins: Plugins) -> list[Row]:
     """Return a row for each plugin, broken ones with the reason."""
     # A plugin that fails when asked for its offers is known to be broken only then.
@@ -104,6 +122,7 @@ ROWS: dict[str, Callable[[Plugins], list[Row]]] = {
     "methods": method_rows,
     "datasets": dataset_rows,
     "metrics": metric_rows,
+    "variants": variant_rows,
     "plugins": plugin_rows,
 }
 

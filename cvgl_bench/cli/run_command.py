@@ -45,6 +45,13 @@ SHORTHANDS = {
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights to start from, or to evaluate.")
 @click.option("--eval-only", is_flag=True, help="Evaluate --checkpoint without training.")
 @click.option(
+    "--variant",
+    metavar="NAME[:VALUE]",
+    default="none",
+    show_default=True,
+    help="What is done to the test queries; `cvgl-bench list variants` shows what there is.",
+)
+@click.option(
     "--output", type=click.Path(path_type=Path), help="Run folder. [default: runs/TIME-METHOD-DATASET-SPLIT]"
 )
 @click.option(
@@ -109,11 +116,14 @@ def _asked(request: dict[str, Any]) -> Request:
         values=values,
         checkpoint=request["checkpoint"],
         eval_only=request["eval_only"],
+        variant=request["variant"],
     )
 
 
 def print_plan(run: Run, say: Any) -> None:
     """Print what is about to happen: the task and every option with its origin."""
+    from cvgl_bench.variants import PLAIN
+
     task = run.task
     test = task.test
     say(
@@ -121,6 +131,8 @@ def print_plan(run: Run, say: Any) -> None:
         + (" (partial)" if task.partial else "")
     )
     say(f"  test: {len(test):,} queries, {len(test.references):,} references; {', '.join(_cities(test))}")
+    if test.variant != PLAIN:
+        say(f"  variant: the test queries are seen as {test.variant}")
     if run.trains:
         say(f"  train: {len(task.train):,} queries; {', '.join(_cities(task.train))}")
     for note in task.notes:
