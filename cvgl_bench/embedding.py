@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from cvgl_bench.method import Method, View
 from cvgl_bench.progress import progress
 from cvgl_bench.splits import Split
 
+Keep = Callable[[Iterator[NDArray[np.float32]], int], NDArray[np.float32]]
+"""Makes one array (N, D) of batches (B, D) as they come and the number of rows that they have in all."""
+
 
 def autocast_type(mixed_precision: str, device: torch.device) -> torch.dtype | None:
     """Return the autocast type that an option names, or None for full float32."""
@@ -31,6 +34,18 @@ def autocast(kind: torch.dtype | None, device: torch.device) -> Any:
     return contextlib.nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)
 
 
+def gather(batches: Iterator[NDArray[np.float32]], count: int) -> NDArray[np.float32]:
+    """Return batches (B, D) of `count` rows in all as one array in memory."""
+    embeddings = np.empty((0, 1), np.float32)
+    done = 0
+    for batch in batches:
+        if not done:
+            embeddings = np.empty((count, batch.shape[1]), np.float32)
+        embeddings[done : done + len(batch)] = batch
+        done += len(batch)
+    return embeddings
+
+
 def embed_split(
     method: Method,
     network: nn.Module,
@@ -42,33 +57,32 @@ def embed_split(
     workers: int,
     mixed_precision: str = "auto",
     rows: Sequence[int] | None = None,
+    keep: Keep = gather,
 ) -> NDArray[np.float32]:
     """Return unit-length float32 embeddings (N, D) of one view, in row order or in that of `rows`.
 
-    Raises EmbeddingError naming the first image whose embedding is not finite or is zero.
+    keep: makes the array of the batches as they come. Raises EmbeddingError naming the first image
+    whose embedding is not finite or is zero.
     """
     table = split.queries if view == "query" else split.references
     loader = view_loader(method, split, view=view, batch_size=batch_size, workers=workers, rows=rows)
     kind = autocast_type(mixed_precision, device)
     count = len(table) if rows is None else len(rows)
-    embeddings: NDArray[np.float32] | None = None
-    done = 0
-    network.eval()
-    with (
-        torch.inference_mode(),
-        progress(count, f"embed {'queries' if view == 'query' else 'references'}") as bar,
-    ):
+
+    def batches() -> Iterator[NDArray[np.float32]]:
+        done = 0
         for images in loader:
-            with autocast(kind, device):
+            with torch.inference_mode(), autocast(kind, device):
                 batch = method.embed(network, images.to(device, non_blocking=True), view)
-            batch = normalize(batch.float(), dim=1).cpu().numpy()
-            if embeddings is None:
-                embeddings = np.empty((count, batch.shape[1]), np.float32)
+                batch = normalize(batch.float(), dim=1).cpu().numpy()
             _check_finite(batch, names=table["name"].to_numpy(), rows=rows, start=done)
-            embeddings[done : done + len(batch)] = batch
             done += len(batch)
             bar.advance(len(batch))
-    return embeddings if embeddings is not None else np.empty((0, 1), np.float32)
+            yield batch
+
+    network.eval()
+    with progress(count, f"embed {'queries' if view == 'query' else 'references'}") as bar:
+        return keep(batches(), count)
 
 
 def _check_finite(batch: NDArray[np.float32], *, names: Any, rows: Sequence[int] | None, start: int) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
-from cvgl_bench.embedding import embed_split
+from cvgl_bench.embedding import autocast_type, embed_split
+from cvgl_bench.embedding_keys import machine_facts, method_facts
+from cvgl_bench.embedding_store import EmbeddingStore
 from cvgl_bench.evaluation_options import EvaluationOptions
 from cvgl_bench.method import Locates, Method
 from cvgl_bench.metrics import Metric
@@ -42,21 +45,29 @@ def evaluate(
     options: EvaluationOptions,
     place: Place,
     locate: bool = True,
+    store: EmbeddingStore | None = None,
 ) -> Outcome:
-    """Rank every reference of `split` for every query; add position errors if the method locates."""
-    references, queries = (
-        embed_split(
-            method,
-            network,
-            split,
-            view=view,
-            device=place.device,
-            batch_size=options.embed_batch_size,
-            workers=place.workers,
-            mixed_precision=options.embed_precision,
-        )
-        for view in ("reference", "query")
+    """Rank every reference of `split` for every query; add position errors if the method locates.
+
+    store: where embeddings are taken from and put; None embeds into memory.
+    """
+    embed = partial(
+        embed_split,
+        method,
+        network,
+        split,
+        device=place.device,
+        batch_size=options.embed_batch_size,
+        workers=place.workers,
+        mixed_precision=options.embed_precision,
     )
+    # Without images, embedding is quicker than reading, and need not follow from the weights.
+    facts = method_facts(method, network) if store is not None and method.needs_images else None
+    if store is not None and facts is not None:
+        precision = autocast_type(options.embed_precision, place.device)
+        facts |= machine_facts(place.device, precision, options.embed_batch_size)
+        embed = partial(store.embed, embed, facts, split)
+    references, queries = embed(view="reference"), embed(view="query")
     ranking = rank(
         queries,
         references,

@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from cvgl_bench import provenance
+from cvgl_bench.cache import cache_folder
 from cvgl_bench.checkpoints import file_sha256, load_weights, save_tensors
+from cvgl_bench.embedding_store import EmbeddingStore
 from cvgl_bench.errors import CheckpointError, UsageError
 from cvgl_bench.evaluation import Place, Scores, evaluate, score
 from cvgl_bench.layouts import check_images
@@ -109,8 +112,16 @@ def execute(run: Run) -> Result:
             selection = _train(run, network, place)
         save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
         (run.folder / STATE).unlink(missing_ok=True)
+    store = _open_store(run)
     with _timed(seconds, "evaluate"):
-        found = evaluate(run.method, network, run.task.test, options=run.options.evaluation, place=place)
+        found = evaluate(
+            run.method,
+            network,
+            run.task.test,
+            options=run.options.evaluation,
+            place=place,
+            store=store,
+        )
     found.save(run.folder / OUTCOME)
     with _timed(seconds, "score"):
         scored = score(
@@ -119,7 +130,11 @@ def execute(run: Run) -> Result:
             edges=run.task.dataset.decentrality_edges,
             options=run.options.evaluation,
         )
-    result = _record(run, place, scored=scored, selection=selection, seconds=seconds)
+    environment = provenance.environment(place.device)
+    if store is not None and store.reused:
+        # Else the seconds would speak of a machine that embeds in no time.
+        environment["stored_embeddings"] = store.reused
+    result = _record(run, environment, scored=scored, selection=selection, seconds=seconds)
     write_result(result, run.result_path)
     run.plugins.hook.cvgl_run_finished(run=run, result=result)
     return result
@@ -195,8 +210,27 @@ def _log_losses(path: Path, epoch: int, losses: Mapping[str, float], seconds: fl
         writer.writerow(row)
 
 
+def _open_store(run: Run) -> EmbeddingStore | None:
+    """Return the store of the weights that are reported; validation in between keeps nothing."""
+    limit_bytes = run.options.machine.store_gb * 1e9
+    if not limit_bytes:
+        return None
+    context = {
+        "dataset": run.task.dataset.name,
+        "split": run.task.split,
+        "label_edition": run.task.label_edition,
+        "distribution": str(run.plugins.methods.entry(run.method.name).origin),
+    }
+    return EmbeddingStore(cache_folder(), limit_bytes=limit_bytes, context=context, say=run.say)
+
+
 def _record(
-    run: Run, place: Place, *, scored: Scores, selection: Selection, seconds: dict[str, float]
+    run: Run,
+    environment: dict[str, Any],
+    *,
+    scored: Scores,
+    selection: Selection,
+    seconds: dict[str, float],
 ) -> Result:
     entry = run.plugins.methods.entry(run.method.name)
     weights = run.folder / WEIGHTS
@@ -223,7 +257,7 @@ def _record(
         versions=provenance.versions(),
         commit=provenance.commit(),
         checkpoint_sha256=file_sha256(evaluated) if evaluated else None,
-        environment=provenance.environment(place.device),
+        environment=environment,
         seconds={phase: round(value, 2) for phase, value in seconds.items()},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cvgl_bench.cache import cache_folder
+from cvgl_bench.cache import WORLDS, cache_folder, mark_used
 from cvgl_bench.errors import DataError
 from cvgl_bench.progress import progress
 from cvgl_bench.splits import Dataset
@@ -21,7 +21,7 @@ def world_root(dataset: Dataset) -> Path:
             f"not exist. Known: {', '.join(plans)}."
         )
     plan = plans[dataset.generated]
-    root = cache_folder() / "worlds" / f"{plan.name}-{minicity.plan_digest(plan)}"
+    root = cache_folder() / WORLDS / f"{plan.name}-{minicity.plan_digest(plan)}"
     if not minicity.is_complete(root):
         root.parent.mkdir(parents=True, exist_ok=True)
         with progress(None, f"generate {dataset.name}") as bar:
@@ -34,4 +34,5 @@ def world_root(dataset: Dataset) -> Path:
                 reported = done
 
             minicity.generate(plan, root, progress=report)
+    mark_used(root)
     return root

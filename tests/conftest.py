@@ -23,6 +23,12 @@ def two_threads():
     torch.set_num_threads(2)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Keep the embeddings of tests out of the user's cache."""
+    monkeypatch.setenv("CVGL_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def sample_data() -> Path:
     """The folder of real sample data, or a skip where it is not given."""

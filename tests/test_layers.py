@@ -34,6 +34,8 @@ LAYERS = {
         "compare",
         "embedding",
         "embedding_files",
+        "embedding_keys",
+        "embedding_store",
         "evaluation",
         "fetch",
         "inspection",

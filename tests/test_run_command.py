@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from torch import nn
 
 import cvgl_bench.plugins
-from cvgl_bench import hookimpl
+from cvgl_bench import cache, hookimpl
 from cvgl_bench.cli import cli
 from cvgl_bench.errors import CvglError
 from cvgl_bench.losses import symmetric_info_nce
@@ -176,6 +176,55 @@ def test_a_subset_of_cities_is_marked_partial(run, tmp_path):
     task = result_of(tmp_path / "o")["task"]
     assert task["partial"] is True
     assert task["cities"] == ["Aa"]
+
+
+def stored():
+    return [entry.title for entry in cache.entries(cache.cache_folder(), "embeddings")]
+
+
+def test_reported_weights_are_embedded_once_and_the_record_says_so(run, tmp_path, monkeypatch):
+    done = run("--epochs", "2", "--set", "select=validation", "--set", "validation_fraction=0.4")
+    assert done.exit_code == 0, done.output
+    assert len(stored()) == 2, "the queries and references of the reported weights, none of validation"
+    (out,) = (tmp_path / "runs").iterdir()
+    weights = ("--eval-only", "--checkpoint", str(out / "weights.safetensors"))
+    monkeypatch.setattr(MeanColour, "prepare", lambda *_: pytest.fail("an image was prepared again"))
+    done = run(*weights, "--output", "b")
+    assert done.exit_code == 0, done.output
+    assert "references: 9 embeddings from the store" in done.output
+    first, second = result_of(out), result_of(tmp_path / "b")
+    assert first["metrics"] == second["metrics"]
+    assert "stored_embeddings" not in first["environment"]
+    assert second["environment"]["stored_embeddings"] == ["reference", "query"]
+
+
+def test_the_store_can_be_switched_off(run, tmp_path):
+    assert run("--epochs", "1", "--output", "a", "--set", "store_gb=0").exit_code == 0
+    assert stored() == []
+    assert run("--epochs", "1", "--output", "b").exit_code == 0
+    weights = ("--eval-only", "--checkpoint", "b/weights.safetensors")
+    done = run(*weights, "--output", "c", "--set", "store_gb=0")
+    assert "from the store" not in done.output
+    kinds = [result_of(tmp_path / name)["metrics"] for name in "abc"]
+    assert kinds[0] == kinds[1] == kinds[2]
+
+
+def test_stored_rows_are_what_score_takes(run, noise_world, tmp_path):
+    """In the order of `dataset export`, to the same figures."""
+    assert run("--epochs", "2", "--output", "a").exit_code == 0
+    listing = json.loads(CliRunner().invoke(cli, ["cache", "list", "--json"]).output)["entries"]
+    files = {
+        side: next(e["path"] for e in listing if side in e["title"]) for side in ("queries", "references")
+    }
+    card, root = noise_world
+    line = ["score", "--dataset", str(card), "--split", "cross", "--data-root", str(root), "--output", "s"]
+    line += ["--query-embeddings", f"{files['queries']}/embeddings.npy"]
+    line += ["--reference-embeddings", f"{files['references']}/embeddings.npy", "--no-normalise"]
+    done = CliRunner().invoke(cli, line)
+    assert done.exit_code == 0, done.output
+    first, second = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in "as")
+    np.testing.assert_array_equal(first.top_scores, second.top_scores)
+    np.testing.assert_array_equal(first.rank, second.rank)
 
 
 def test_a_variant_is_recorded_and_kept_apart_from_the_ranking(run, tmp_path):

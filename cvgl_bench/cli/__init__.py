@@ -20,6 +20,7 @@ COMMANDS = {
     "dataset": "Look at, check, fetch, build or plan a data set.",
     "leaderboard": "Build or check the leaderboard tables.",
     "bev": "Project a panorama to a bird's-eye view.",
+    "cache": "List or clear stored embeddings and generated worlds.",
     "plugin": "Start a plugin of your own.",
 }
 """Command to one-line help: `cvgl-bench --help` needs no module but this one, hence no torch."""

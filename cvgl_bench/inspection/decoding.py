@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from cvgl_bench.cache import VERIFIED
 from cvgl_bench.errors import DataError
 
 TAIL_BYTES = 4096
@@ -76,7 +77,7 @@ class Decoded:
 def record_of(root: Path, cache: Path) -> Path:
     """Return where the record of a data set's folder is kept."""
     digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
-    return cache / "verified" / f"{digest}.jsonl"
+    return cache / VERIFIED / f"{digest}.jsonl"
 
 
 def _known(record: Path) -> dict[str, list]:

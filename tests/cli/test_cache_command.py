@@ -1,0 +1,82 @@
+"""`cvgl-bench cache` as a person meets it."""
+
+import json
+import os
+import re
+import time
+
+import numpy as np
+import pytest
+
+from cvgl_bench.cache import MANIFEST, cache_folder
+from cvgl_bench.cli.cache_command import _age, _size
+
+
+@pytest.fixture
+def filled():
+    """Put one entry of each kind, and one that is being written, into the cache; return their folders."""
+    names = {"embeddings": "0123", "worlds": "mini-1", "verified": "ab.jsonl"}
+    paths = {kind: cache_folder() / kind / name for kind, name in names.items()}
+    for path in paths.values():
+        path.parent.mkdir(parents=True)
+        path.touch() if path.suffix else path.mkdir()
+    np.save(paths["embeddings"] / "embeddings.npy", np.zeros((500, 500), np.float32))
+    (paths["embeddings"] / MANIFEST).write_text(json.dumps({"title": "net city references"}))
+    paths["unfinished"] = cache_folder() / "embeddings" / ".4567.1.tmp"
+    paths["unfinished"].mkdir()
+    (paths["unfinished"] / "embeddings.npy").write_bytes(b"x")
+    old = time.time() - 40 * 86400
+    os.utime(paths["worlds"], (old, old))
+    return paths
+
+
+def test_an_empty_cache_says_so(run_command):
+    shown = run_command("cache", "list")
+    assert shown.out == f"0 entries, 0.00 MB, in {cache_folder()}\n"
+    assert run_command("cache", "clear").out.startswith("Removed 0 entries")
+
+
+def test_the_list_says_what_how_large_and_how_old(run_command, filled):
+    shown = run_command("cache", "list").out
+    assert re.search(r"^embeddings +net city references +1\.00 MB +0 min ago$", shown, re.MULTILINE)
+    assert "40 days ago" in shown and "being written" in shown
+    assert shown.splitlines()[-1] == f"4 entries, 1.00 MB, in {cache_folder()}"
+
+
+def test_the_list_as_json_says_where(run_command, filled):
+    listing = json.loads(run_command("cache", "list", "--json", "--kind", "embeddings").out)
+    assert listing["folder"] == str(cache_folder())
+    whole = [entry for entry in listing["entries"] if entry["whole"]]
+    assert [entry["path"] for entry in whole] == [str(filled["embeddings"])]
+    assert listing["bytes"] == sum(entry["bytes"] for entry in listing["entries"]) > 1e6
+
+
+def test_clearing_takes_what_is_old_or_of_a_kind(run_command, filled):
+    assert run_command("cache", "clear", "--older-than", "50").out.startswith("Removed 0")
+    shown = run_command("cache", "clear", "--older-than", "30", "--dry-run").out
+    assert "Would remove 1 entry" in shown and filled["worlds"].exists()
+    run_command("cache", "clear", "--older-than", "30")
+    assert not filled["worlds"].exists() and filled["embeddings"].exists()
+    shown = run_command("cache", "clear", "--kind", "embeddings").out
+    assert "embeddings: net city references (1.00 MB)" in shown
+    assert "left, because it is being written" in shown
+    assert not filled["embeddings"].exists() and filled["unfinished"].exists() and filled["verified"].exists()
+
+
+def test_clearing_as_json(run_command, filled):
+    gone = json.loads(run_command("cache", "clear", "--json").out)
+    assert len(gone["removed"]) == 3 and gone["bytes"] > 1e6
+
+
+def test_a_kind_nobody_knows_is_refused(run_command):
+    answer = run_command("cache", "clear", "--kind", "embedding")
+    assert answer.code == 2 and "embeddings" in answer.err
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(90, "2 min ago"), (7300, "2 h ago"), (200_000, "2 days ago")])
+def test_ages_are_told_in_the_unit_that_fits(seconds, text):
+    assert _age(seconds) == text
+
+
+def test_sizes_are_told_in_the_unit_that_fits():
+    assert (_size(1_500_000), _size(2_500_000_000)) == ("1.50 MB", "2.50 GB")
