@@ -22,12 +22,15 @@ FORMATS = (".pdf", ".png", ".svg")
 COLUMNS = 4
 WIDTH_INCHES = 7.2
 """Width of a text page in print."""
+NARROWEST_INCHES = 3.5
+"""Width of a column in print; a narrower figure would cut its legend and labels off."""
 WIDEST_PANEL_INCHES = 2.7
 HISTOGRAM_INCHES = 2.1
 DOTS_PER_INCH = 300
 DOT_AREAS = (0.15, 5)
 """Smallest and largest area of a query's dot, in square points."""
-FEWEST_BINS, MOST_BINS = 10, 25
+BINS = (10, 15, 20, 25)
+"""How many the histogram may have: multiples of five, so that the strata's edges are edges of bins."""
 TILE_COLOUR = "#e3e6ea"
 # From Okabe and Ito's palette, which colour-blind readers can tell apart, also in print.
 TRAIN_COLOUR, TEST_COLOUR = "#0072b2", "#d55e00"
@@ -60,7 +63,8 @@ def _figure(task: Task) -> Figure:
     rows = -(-len(cities) // columns)
     panel_inches = min(WIDEST_PANEL_INCHES, WIDTH_INCHES / columns)
     heights = [1.25 * rows * panel_inches + 0.2, HISTOGRAM_INCHES]
-    figure = Figure(figsize=(panel_inches * columns, sum(heights)), layout="constrained")
+    width = max(NARROWEST_INCHES, panel_inches * columns)
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     maps, below = figure.subfigures(2, 1, height_ratios=heights)
     panels = maps.subplots(rows, columns, squeeze=False).ravel()
     for panel, city in zip(panels, cities, strict=False):
@@ -74,7 +78,8 @@ def _figure(task: Task) -> Figure:
     ]
     maps.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=8)
     _draw_decentrality(below.subplots(), task)
-    below.legend(loc="outside right center", frameon=False, fontsize=7)
+    if len(set(task.test.queries["city"])) > 1:
+        below.legend(loc="outside right center", frameon=False, fontsize=7)
     return figure
 
 
@@ -130,10 +135,12 @@ def _draw_decentrality(panel: Axes, task: Task) -> None:
     """Draw the share of each city's test queries by decentrality."""
     test = task.test
     cities = test.queries["city"].to_numpy()
+    names = list(dict.fromkeys(cities))
     # As many bins as the queries of a city fill without looking ragged.
-    per_city = len(test) / len(set(cities))
-    edges = np.linspace(0, 1, int(np.clip(np.sqrt(per_city), FEWEST_BINS, MOST_BINS)) + 1)
-    for number, city in enumerate(dict.fromkeys(cities)):
+    filled = np.sqrt(len(test) / len(names))
+    bins = max((count for count in BINS if count <= filled), default=BINS[0])
+    edges = np.linspace(0, 1, bins + 1)
+    for number, city in enumerate(names):
         counts, _ = np.histogram(test.decentrality[cities == city], edges)
         share = 100 * counts / counts.sum()
         colour = CITY_COLOURS[number % len(CITY_COLOURS)]

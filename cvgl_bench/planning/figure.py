@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FORMATS = (".pdf", ".png", ".svg")
-SIZE_INCHES = (7.2, 3.2)
+SIZE_INCHES = (7.2, 3.4)
 DOTS_PER_INCH = 300
 # From Okabe and Ito's palette, which colour-blind readers can tell apart, also in print.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "osD^v<>p"
 LARGEST_MARK = 8
 CURVE_COLOUR = "#4d4d4d"
+LEGEND_COLUMNS = 2
+# Above the axes, since curves may run anywhere inside them.
+LEGEND = {"loc": "lower left", "bbox_to_anchor": (0, 1), "fontsize": 7, "frameon": False}
 
 
 def draw_plan(tilings: Sequence[Tiling], path: Path, *, curve: Curve | None = None) -> None:
@@ -81,9 +84,7 @@ def _draw_trade(axes: Axes, tilings: Sequence[Tiling], curve: Curve | None) -> N
         Line2D([], [], ls="", marker=MARKERS[n % len(MARKERS)], color="0.4", ms=5) for n in range(len(sizes))
     ]
     labels = [f"zoom {zoom}" for zoom in zooms] + [f"{size} px" for size in sizes]
-    axes.figure.legend(
-        handles, labels, fontsize=7, ncols=len(labels), frameon=False, loc="outside upper left"
-    )
+    axes.legend(handles, labels, ncols=LEGEND_COLUMNS, **LEGEND)
     _tidy(axes)
 
 
@@ -104,7 +105,7 @@ def _draw_decentrality(axes: Axes, tilings: Sequence[Tiling], curve: Curve | Non
     axes.set_ylim(0, 102)
     axes.set_xlabel("decentrality")
     axes.set_ylabel("queries below (%)" if curve is None else "queries below, and recall (%)")
-    axes.legend(fontsize=7, frameon=False, loc="lower right")
+    axes.legend(ncols=LEGEND_COLUMNS, **LEGEND)
     _tidy(axes)
 
 

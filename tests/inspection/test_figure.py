@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -27,3 +28,15 @@ def test_a_pdf_is_written_and_another_format_refused(task, tmp_path):
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
     with pytest.raises(UsageError, match=r"figure.gif: use one of the endings \.pdf"):
         draw_figure(task, tmp_path / "figure.gif")
+
+
+@pytest.mark.parametrize("cities", [("Rio",), ("Chicago", "Rio")])
+def test_nothing_is_cut_off_at_the_margins(copy, tmp_path, cities):
+    card, root = copy()
+    draw_figure(layouts.read_task(card, "same", root, cities=cities), tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.width >= 3.5 * 300
+        pixels = np.asarray(image.convert("L"))
+    for margin in (pixels[:4], pixels[-4:], pixels[:, :4].T, pixels[:, -4:].T):
+        assert (margin == 255).all()
+    assert (pixels[:, :60] < 200).any() and (pixels[:, -90:] < 200).any(), "and the figure fills its width"

@@ -49,7 +49,7 @@ def test_the_figure_is_drawn(tmp_path, monkeypatch):
     run = result(tmp_path / "result.json", {"0.0-0.5": 0.8, "0.5-1.0": 0.3})
     invoke("--figure", tmp_path / "plan.png", "--run", run)
     pixels = np.asarray(Image.open(tmp_path / "plan.png").convert("RGB")).astype(int)
-    assert pixels.shape[:2] == (320, 720)
+    assert pixels.shape[:2] == (340, 720)
     assert (np.abs(pixels - (0, 114, 178)).sum(axis=2) < 20).sum() > 100
     assert (pixels[:, :3] == 255).all() and (pixels[:, -3:] == 255).all()
     assert not list(tmp_path.glob(".*"))
