@@ -42,7 +42,7 @@ def test_verify_passes_and_fails_by_exit_code(noise_world, tmp_path):
     assert "No problems." in text and "72 labels, 54 images" in text and "Aa" in text
     (tmp_path / "empty").mkdir()
     text = run("verify", card, "--data-root", tmp_path / "empty", code=1)
-    assert "missing files (1):" in text and "1 problems" in text
+    assert "missing files (1):" in text and "1 problem:" in text
 
 
 def test_verify_reports_as_json(noise_world):
@@ -69,8 +69,14 @@ def test_many_problems_are_cut_unless_all_are_asked_for(noise_world, tmp_path):
     card, root = noise_world
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "splits_new").symlink_to(root / "splits_new")
+    for folder in root.glob("*/*/"):
+        if folder.parent.name != "splits_new":
+            there = tmp_path / "copy" / folder.relative_to(root)
+            there.mkdir(parents=True)
+            first = sorted(folder.iterdir())[0]
+            (there / first.name).symlink_to(first)
     text = run("verify", card, "--data-root", tmp_path / "copy", code=1)
-    assert "missing files (54):" in text and "and 44 more" in text
+    assert "missing files (50):" in text and "and 40 more" in text
     assert "more" not in run("verify", card, "--data-root", tmp_path / "copy", "--all", code=1)
 
 

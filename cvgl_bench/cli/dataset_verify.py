@@ -76,6 +76,9 @@ def _print(found: Verification, *, shown: int | None) -> None:
         click.echo(
             f"  label edition: {found.label_edition}; a tile's coordinate is its {found.tile_coordinate}"
         )
+    if found.m_per_px:
+        scales = [f"{city} {real:.4f} ({card:g})" for city, (real, card) in found.m_per_px.items()]
+        click.echo(f"  metres per label pixel, measured (and by the card): {', '.join(scales)}")
     click.echo("  checked: " + ", ".join(f"{count:,} {what}" for what, count in found.checked.items()))
     for note in found.notes:
         click.echo(f"  note: {note}")
@@ -97,4 +100,5 @@ def _print(found: Verification, *, shown: int | None) -> None:
     if found.passed:
         click.echo("No problems.")
     else:
-        click.echo(f"{len(found.problems):,} problems: this copy gives results that cannot be compared.")
+        many = "problem" if len(found.problems) == 1 else "problems"
+        click.echo(f"{len(found.problems):,} {many}: this copy gives results that cannot be compared.")

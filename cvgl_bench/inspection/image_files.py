@@ -46,14 +46,18 @@ def check_images(
     *,
     decoded: Decoded | None,
     one_size: Sequence[View],
+    by_card: Mapping[View, tuple[int, int] | None],
     bar: Progress,
 ) -> None:
     """Look at every one of `files`, by path, taking problems down in `found`.
 
     decoded: decodes the images it does not know yet; None looks at headers and ends only. one_size:
-    views of which all images should have one size.
+    views of which all images should have one size. by_card: the height and width that the card states;
+    another size that all images share is noted, since a copy may have been shrunk on purpose.
     """
     present = list(_present(found, root, files))
+    if files and not present:
+        found.notes.append("no image is there; --no-images checks lists and labels alone")
     bar.set_total(len(present))
     sizes: dict[View, dict[str, tuple[int, int]]] = defaultdict(dict)
     alike: dict[bytes, list[str]] = defaultdict(list)
@@ -68,7 +72,7 @@ def check_images(
         found.checked["images decoded"] = decoded.decoded
         found.checked["images decoded before"] = decoded.skipped
     for view in one_size:
-        _check_sizes(found, files, sizes[view])
+        _check_sizes(found, files, sizes[view], by_card.get(view))
     for paths in alike.values():
         _check_copies(found, root, files, paths)
 
@@ -78,16 +82,22 @@ def _add(found: Verification, kind: Kind, item: Listed, reason: str) -> None:
 
 
 def _present(found: Verification, root: Path, files: Mapping[str, Listed]) -> Iterator[Listed]:
-    folders: dict[str, set[str]] = {}
+    """Yield the files that are there; a folder without any of its files is named once."""
+    listed: dict[str, list[Listed]] = defaultdict(list)
     for path, item in files.items():
-        folder, _, name = path.rpartition("/")
-        if folder not in folders:
-            folders[folder] = names_in(root / folder)
-        if name in folders[folder]:
-            yield item
-        else:
-            _add(found, "missing", item, "does not exist")
-    for folder, names in folders.items():
+        listed[path.rpartition("/")[0]].append(item)
+    for folder, items in listed.items():
+        names = names_in(root / folder)
+        there = [item for item in items if item.path[len(folder) + 1 :] in names]
+        yield from there
+        if not there and len(items) > 1:
+            state = "holds none of them" if (root / folder).is_dir() else "does not exist"
+            reason = f"{len(items):,} images are listed, but the folder {state}"
+            _add(found, "missing", items[0]._replace(path=folder), reason)
+            continue
+        for item in items:
+            if item.path[len(folder) + 1 :] not in names:
+                _add(found, "missing", item, "does not exist")
         unlisted = sorted(name for name in names if f"{folder}/{name}" not in files)
         if unlisted:
             found.notes.append(f"{len(unlisted)} files in {folder} are in no list, such as {unlisted[0]}")
@@ -127,11 +137,19 @@ def _look(root: Path, item: Listed, decoded: Decoded | None) -> Look:
 
 
 def _check_sizes(
-    found: Verification, files: Mapping[str, Listed], sizes: Mapping[str, tuple[int, int]]
+    found: Verification,
+    files: Mapping[str, Listed],
+    sizes: Mapping[str, tuple[int, int]],
+    by_card: tuple[int, int] | None,
 ) -> None:
     if not sizes:
         return
     (usual, count), *_ = Counter(sizes.values()).most_common(1)
+    if by_card is not None and usual != tuple(by_card):
+        view = files[next(iter(sizes))].view
+        found.notes.append(
+            f"{view} images are {usual[1]} x {usual[0]} px where the card says {by_card[1]} x {by_card[0]}"
+        )
     for path, size in sizes.items():
         if size != usual:
             _add(

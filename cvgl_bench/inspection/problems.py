@@ -29,14 +29,16 @@ class Problem:
 class Verification:
     """Everything that verification has to say; a copy is right where there are no problems.
 
-    notes: what a person should know and that is no fault. checked: how many label lines, files and
-    decoded images were looked at. cities: the numbers of each, where the labels can be read.
+    m_per_px: by city, the metres of a label's pixel: measured against the coordinates in the names, and
+    by the card. notes: what a person should know and that is no fault. checked: how many label lines,
+    files and decoded images were looked at. cities: the numbers of each, where the labels can be read.
     """
 
     dataset: str
     root: str
     label_edition: str = ""
     tile_coordinate: str = ""
+    m_per_px: dict[str, tuple[float, float]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     checked: dict[str, int] = field(default_factory=dict)

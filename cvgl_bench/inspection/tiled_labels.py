@@ -46,7 +46,14 @@ def check_labels(
         folder, others = label_folders(dataset, root, cities, same_area=same_area, edition=label_edition)
     except DataError as error:
         found.add("missing", root, str(error))
-        return []
+        there = [city for city in cities if _has_labels(dataset, root, city, same_area, label_edition)]
+        if not there or len(there) == len(cities):
+            return []
+        found.notes.append(
+            f"{', '.join(there)} alone have all their labels and are checked; "
+            f"--cities {','.join(there)} asks for no others"
+        )
+        return check_labels(found, dataset, root, cities=there, label_edition=label_edition)
     read = [_read(found, convention, folder, name, same_area) for name in cities]
     tables = [table for files in read for table in files.labels.values()]
     found.checked["labels"] = sum(len(table.labels) for table in tables)
@@ -59,6 +66,11 @@ def check_labels(
         found.add("geometry", root / folder.name, str(error))
         return read
     found.label_edition = recognised.edition
+    found.m_per_px = {
+        name: (scale, float(m_per_px(dataset, name, recognised.edition, lat)))
+        for name, (scale, lat) in recognised.measured.items()
+        if np.isfinite(scale)
+    }
     found.tile_coordinate = recognised.anchor.name
     found.notes += folder.notes(recognised.edition, others)
     for fault in recognised.faults:
@@ -68,6 +80,14 @@ def check_labels(
             _check_geometry(found, dataset, convention, recognised, table)
         _check_parts(found, files)
     return read
+
+
+def _has_labels(dataset: Dataset, root: Path, city: str, same_area: bool, edition: str | None) -> bool:
+    try:
+        label_folders(dataset, root, (city,), same_area=same_area, edition=edition)
+    except DataError:
+        return False
+    return True
 
 
 def _read(

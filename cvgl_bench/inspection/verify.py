@@ -44,17 +44,24 @@ def verify(
     chosen = tuple(cities or dataset.cities)
     if dataset.layout in CONVENTIONS:
         read = check_labels(found, dataset, root, cities=chosen, label_edition=label_edition)
+        chosen = tuple(entry.city.name for entry in read)
         _check_counts(found, dataset, _tiled_counts(read), whole=set(chosen) == set(dataset.cities))
         files = _tiled_files(root, read)
     else:
         files = _check_pairs(found, dataset, root)
-    found.cities = _statistics(dataset, root, chosen, label_edition)
+    found.cities = _statistics(dataset, root, chosen, label_edition) if chosen else []
     if images:
         # Photos of a narrower view may come from many cameras.
         one_size: list[View] = ["reference"]
         if dataset.panorama.get("horizontal_deg", 360) == 360:
             one_size.append("query")
-        check_images(found, root, files, decoded=decoded, one_size=one_size, bar=bar or Silent())
+        by_card: dict[View, Any] = {
+            "reference": dataset.tile["size_px"],
+            "query": dataset.panorama.get("size_px"),
+        }
+        check_images(
+            found, root, files, decoded=decoded, one_size=one_size, by_card=by_card, bar=bar or Silent()
+        )
     return found
 
 

@@ -99,6 +99,9 @@ def test_verify_reports_what_is_known_of_vigor(real):
         assert 17.5 < city.training_distance_m < 19.5
         assert 0.43 < min(city.overlap) and max(city.overlap) < 0.52
     assert seattle.largest_offset_px == 183
+    for city, resolution in (("NewYork", 0.113248), ("Seattle", 0.100817)):
+        measured, by_card = real.m_per_px[city]
+        assert by_card == resolution and measured == pytest.approx(resolution, rel=1.5e-3)
 
 
 def test_the_label_editions_of_the_card_are_true_resolutions():

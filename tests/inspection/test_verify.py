@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -194,6 +195,44 @@ def test_a_wrong_scale_is_named_once_not_for_every_line(copy):
     problems = verify(card, root, images=False).problems
     assert {p.kind for p in problems} == {"geometry"}
     assert "do not fit the coordinates" in problems[0].reason and len(problems) <= 7
+
+
+def test_labels_without_images_are_checked_and_each_missing_folder_is_named_once(copy, tmp_path):
+    card, root = copy()
+    shutil.copytree(root / "splits_new", tmp_path / "bare" / "splits_new")
+    (tmp_path / "bare" / "Rio" / "panorama").mkdir(parents=True)
+    found = verify(card, tmp_path / "bare")
+    assert [p.path for p in found.problems] == [
+        f"{city}/{view}" for city in card.cities for view in ("satellite", "panorama")
+    ]
+    assert "9 images are listed, but the folder does not exist" in found.problems[0].reason
+    assert "12 images are listed, but the folder holds none of them" in found.problems[3].reason
+    assert found.checked == {"labels": 48, "images": 0} and len(found.cities) == 2
+    assert found.notes == ["no image is there; --no-images checks lists and labels alone"]
+
+
+def test_cities_without_labels_are_named_and_the_others_checked(copy):
+    card, root = copy()
+    shutil.rmtree(root / "splits_new" / "Rio")
+    found = verify(card, root)
+    missing, *counts = found.problems
+    assert missing.kind == "missing" and "Rio" in missing.reason and counts == []
+    assert "--cities Chicago asks for no others" in found.notes[0]
+    assert [city.city for city in found.cities] == ["Chicago"] and found.checked["images"] == 21
+
+
+def test_the_scale_of_the_labels_is_measured(copy):
+    card, root = copy()
+    found = verify(card, root, images=False)
+    assert list(found.m_per_px) == ["Chicago", "Rio"]
+    for measured, by_card in found.m_per_px.values():
+        assert measured == pytest.approx(by_card, rel=0.01) and 0.3 < by_card < 0.6
+
+
+def test_images_of_another_size_than_the_cards_are_noted(copy):
+    card, root = copy()
+    found = verify(dataclasses.replace(card, panorama={**card.panorama, "size_px": (512, 1024)}), root)
+    assert found.passed and found.notes == ["query images are 32 x 16 px where the card says 1024 x 512"]
 
 
 def test_missing_labels_are_a_problem_and_unknown_cities_an_error(copy, tmp_path):
