@@ -32,6 +32,11 @@ def test_counts():
     assert cells(count_table([CITY])) == ["Aa", "23,279", "13,885", "4", "31.53", "881", "17.9 m"]
 
 
+def test_several_cities_are_added_up():
+    other = dataclasses.replace(CITY, city="Bb", tiles=1, test_queries=5)
+    assert cells(count_table([CITY, other])) == ["together", "23,280", "27,770", "9"]
+
+
 def test_geometry():
     shown = cells(geometry_table([CITY]))
     assert shown == ["Aa", "72.48 m", "36.48 x 36.48 m", "50% x 0%", "163 px", "2.2%", "45.8%", "18.0 m"]
@@ -44,5 +49,6 @@ def test_what_does_not_apply_is_a_dash():
 
 def test_decentrality_by_the_cards_bins():
     table = decentrality_table([CITY], (0.0, 0.2, 1.0))
-    assert cells(table, 0) == ["decentrality", "0-0.2", "0.2-1", "median", "largest"]
-    assert cells(table) == ["Aa", "25.0%", "75.0%", "0.30", "0.50"]
+    quantiles = ["5 %", "25 %", "median", "75 %", "95 %", "largest"]
+    assert cells(table, 0) == ["decentrality", "0-0.2", "0.2-1", *quantiles]
+    assert cells(table) == ["Aa", "25.0%", "75.0%", "0.10", "0.20", "0.30", "0.30", "0.40", "0.50"]

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cvgl_bench.inspection import CityStatistics
 
+COUNTS = ("tiles", "train_queries", "test_queries")
+QUANTILES = {"0.05": "5 %", "0.25": "25 %", "0.5": "median", "0.75": "75 %", "0.95": "95 %", "1": "largest"}
+"""Quantiles of the decentrality, as `CityStatistics` and as a table's head names them."""
+
 
 def count_table(cities: Sequence[CityStatistics]) -> str:
-    """Return how much there is of each city."""
+    """Return how much there is of each city, and of all together."""
     rows = [
         (c.city, f"{c.tiles:,}", f"{c.train_queries:,}", f"{c.test_queries:,}", f"{c.area_km2:.2f}",
          f"{c.queries_per_km2:,.0f}", _metres(c.query_spacing_m))
         for c in cities
     ]  # fmt: skip
+    if len(cities) > 1:
+        totals = (sum(getattr(c, name) for c in cities) for name in COUNTS)
+        rows.append(("together", *(f"{total:,}" for total in totals), "", "", ""))
     headers = ["city", "tiles", "train", "test", "km2", "queries/km2", "query spacing"]
     return _table(rows, headers)
 
@@ -40,9 +47,8 @@ def decentrality_table(cities: Sequence[CityStatistics], edges: Sequence[float])
     for city in cities:
         total = sum(city.decentrality_histogram)
         shares = [_share(count / total) for count in city.decentrality_histogram]
-        middle, top = city.decentrality["0.5"], city.decentrality["1"]
-        rows.append((city.city, *shares, f"{middle:.2f}", f"{top:.2f}"))
-    return _table(rows, ["decentrality", *bins, "median", "largest"])
+        rows.append((city.city, *shares, *(f"{city.decentrality[q]:.2f}" for q in QUANTILES)))
+    return _table(rows, ["decentrality", *bins, *QUANTILES.values()])
 
 
 def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
