@@ -60,7 +60,7 @@ def test_within_five_metres_has_a_name_of_its_own(root):
     assert exact.test.covers.shape == (5, 0)
     rows = [set(row[row >= 0]) for row in near.test.covers]
     assert rows == [{1}, {0, 2}, {1}, {4}, {3}]
-    assert any("within 5 m" in note for note in near.notes)
+    assert any("within 5 m" in note and "covered@1" in note for note in near.notes)
     assert near.test.queries["path"][0].startswith("ANU_data_test/")
 
 
