@@ -118,7 +118,8 @@ def _require_free(root: Path, options: BuildOptions, name: str) -> None:
         recorded = {}
     asked = json.loads(_record(options, name))
     differ = [key for key in asked if asked[key] != recorded.get(key) and key not in FREE_OPTIONS]
-    if differ:
+    has_files = any(child.name != RECORD for child in root.iterdir())
+    if differ and has_files:
         raise UsageError(
             f"{root} holds a data set that was built with other options ({', '.join(differ)}); choose "
             "another folder, or remove it."
@@ -157,7 +158,17 @@ def _cut(root: Path, given: Inputs, options: BuildOptions, bars: Bars, made: Mad
         exists = [(root / wanted.path).is_file() for wanted in sheet.wanted(suffix)]
         there.append(np.array(exists, np.bool_).reshape(sheet.rows, sheet.columns))
     made.missing_tiles = total - sum(int(grid.sum()) for grid in there)
+    if made.missing_tiles == total:
+        raise DataError(
+            f"There is imagery for none of the {total} tiles that are asked for, the first of which "
+            f"would be centred on {_first_centre(pieces)}. Check --zoom, --area and where the photos are."
+        )
     return there
+
+
+def _first_centre(pieces: Sequence[Sheet]) -> str:
+    lat, lon = pieces[0].centre(0, 0)
+    return f"latitude {lat:.5f}, longitude {lon:.5f}"
 
 
 def _queries(

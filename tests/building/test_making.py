@@ -111,6 +111,19 @@ def test_another_build_is_not_mixed_in(build, field, tmp_path):
         build("full", **field)
 
 
+def test_a_build_that_never_began_does_not_block_another(build, field):
+    with pytest.raises(UsageError, match="not an http:// or https:// address"):
+        build(**{**field, "imagery": "file:///{z}/{x}/{y}", "zoom": 18.0})
+    assert load(build(**field))[2].passed
+
+
+def test_imagery_that_lies_elsewhere_is_said_to(build, field, tmp_path):
+    (tmp_path / "tiles" / "18" / "0").mkdir(parents=True)
+    noise((256, 256)).save(tmp_path / "tiles" / "18" / "0" / "0.png")
+    with pytest.raises(DataError, match="none of the .* tiles .* latitude 51.50.*Check --zoom"):
+        build(**{**field, "imagery": str(tmp_path / "tiles"), "zoom": 18.0})
+
+
 def test_perspective_photos_stay_as_they_are(build, field, tmp_path):
     for seed, path in enumerate((tmp_path / "photos").iterdir()):
         noise((48, 64), seed=seed).save(path)
