@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import timm
 from torch import Tensor, nn
 
 from cvgl_bench.checkpoints import read_tensors
-from cvgl_bench.errors import CheckpointError, UnknownNameError, suggest
+from cvgl_bench.errors import CheckpointError, CvglError, OptionError, UnknownNameError, suggest
 
 PACKAGE = "package:"
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
@@ -19,30 +19,41 @@ WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 WEIGHTS_HELP = "none (random values), timm (its model hub), package:NAME (an installed one), or a file."
 """Help text of the option that is passed to `create_backbone`."""
 
+OutputStride = Literal[8, 16, 32]
+"""Pixels of the input along a side of a cell of the last feature map."""
+
+COMMON_STRIDE: OutputStride = 32
+"""What backbones have unless told otherwise; those with another stride of their own keep it."""
+
+OUTPUT_STRIDE_HELP = "Pixels along a side of a cell of the last feature map; under 32 where timm can."
+"""Help text of the option that is passed to `create_backbone`."""
+
 HUB_TIMEOUT_S = 10
 
 Triple = tuple[float, float, float]
 
 
-def create_backbone(name: str, weights: str) -> nn.Module:
+def create_backbone(name: str, weights: str, *, output_stride: OutputStride = COMMON_STRIDE) -> nn.Module:
     """Return timm's model `name` without its classifier: images (B, 3, H, W) to features (B, D).
 
     weights: 'none' draws initial values from torch's global generator; 'timm' fetches those that timm
     lists; 'package:NAME' reads the one weight file in the installed package NAME; anything else is the
     path of a state dict. Vision transformers accept images of any size that their patches divide.
+    output_stride: under 32, later stages are dilated instead of strided; the weights stay the same.
 
-    Raises UnknownNameError for a model that timm does not know and CheckpointError for weights that
-    cannot be had or do not fit.
+    Raises UnknownNameError for a model that timm does not know, OptionError for a stride that it cannot
+    have, and CheckpointError for weights that cannot be had or do not fit.
     """
     _check_name(name)
+    settings = {} if output_stride == COMMON_STRIDE else {"output_stride": output_stride}
     if weights == "timm":
-        return _fetched(name)
+        return _fetched(name, **settings)
     if weights == "none":
-        return _built(name, num_classes=0)
+        return _built(name, num_classes=0, **settings)
     if weights.startswith(PACKAGE):
         path = _file_of_package(weights.removeprefix(PACKAGE))
-        return _with_classifier_loaded(name, read_tensors(path), path)
-    return _with_file_loaded(name, read_tensors(Path(weights)), weights)
+        return _with_classifier_loaded(name, read_tensors(path), path, **settings)
+    return _with_file_loaded(name, read_tensors(Path(weights)), weights, **settings)
 
 
 def pixel_statistics(name: str) -> tuple[Triple, Triple]:
@@ -65,16 +76,26 @@ def _check_name(name: str) -> None:
 
 
 def _built(name: str, **settings: Any) -> nn.Module:
-    network = timm.create_model(name, **settings)
+    try:
+        network = timm.create_model(name, **settings)
+    except (TypeError, AssertionError):
+        if "output_stride" not in settings:
+            raise
+        raise OptionError(
+            f"method.output_stride is {settings['output_stride']}, but timm's '{name}' cannot change its "
+            f"stride. Set output_stride={COMMON_STRIDE}, or choose a ResNet, ConvNeXt or EfficientNet."
+        ) from None
     if hasattr(network, "dynamic_img_size"):
         network = timm.create_model(name, dynamic_img_size=True, **settings)
     return network
 
 
-def _fetched(name: str) -> nn.Module:
+def _fetched(name: str, **settings: Any) -> nn.Module:
     try:
         _ask_hub(name)
-        return _built(name, pretrained=True, num_classes=0)
+        return _built(name, pretrained=True, num_classes=0, **settings)
+    except CvglError:
+        raise
     except Exception as error:  # Each version of the hub's client raises types of its own.
         reason = str(error).partition("\n")[0]
         raise CheckpointError(
@@ -109,9 +130,9 @@ def _file_of_package(package: str) -> Path:
     return files[0]
 
 
-def _with_classifier_loaded(name: str, state: Mapping[str, Tensor], path: Path) -> nn.Module:
+def _with_classifier_loaded(name: str, state: Mapping[str, Tensor], path: Path, **settings: Any) -> nn.Module:
     """Load the weights of a whole classifier, which may name the same tensors differently, in their order."""
-    network = _built(name)
+    network = _built(name, **settings)
     own = network.state_dict()
     if [tensor.shape for tensor in own.values()] != [tensor.shape for tensor in state.values()]:
         raise CheckpointError(
@@ -123,9 +144,9 @@ def _with_classifier_loaded(name: str, state: Mapping[str, Tensor], path: Path) 
     return network
 
 
-def _with_file_loaded(name: str, state: Mapping[str, Tensor], path: str) -> nn.Module:
+def _with_file_loaded(name: str, state: Mapping[str, Tensor], path: str, **settings: Any) -> nn.Module:
     """Load a state dict by name, leaving out the classifier's tensors if it has any."""
-    network = _built(name, num_classes=0)
+    network = _built(name, num_classes=0, **settings)
     classifier = (network.pretrained_cfg or {}).get("classifier") or ()
     heads = tuple(f"{head}." for head in ([classifier] if isinstance(classifier, str) else classifier))
     state = {key: tensor for key, tensor in state.items() if not key.startswith(heads)}

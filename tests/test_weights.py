@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from cvgl_bench import weights
-from cvgl_bench.errors import CheckpointError, UnknownNameError
+from cvgl_bench.errors import CheckpointError, OptionError, UnknownNameError
 from cvgl_bench.weights import create_backbone, pixel_statistics
 
 NAME = "test_byobnet"
@@ -154,6 +154,22 @@ def test_an_unknown_model_or_tag_is_answered_with_a_suggestion(name: str, messag
 
 def test_transformers_take_images_of_any_size_that_their_patches_divide() -> None:
     assert features(create_backbone("test_vit", "none")).shape == (2, 64)
+
+
+def test_a_smaller_output_stride_gives_a_finer_map_with_the_same_tensors() -> None:
+    common, fine = (create_backbone("test_resnet", "none", output_stride=stride) for stride in (32, 16))
+    assert {k: v.shape for k, v in fine.state_dict().items()} == {
+        k: v.shape for k, v in common.state_dict().items()
+    }
+    images = torch.zeros(1, 3, 64, 96)
+    assert common.forward_features(images).shape[-2:] == (2, 3)
+    assert fine.forward_features(images).shape[-2:] == (4, 6)
+
+
+@pytest.mark.parametrize("name", ["test_vit", "vgg11"])
+def test_a_stride_that_a_backbone_cannot_have_is_refused(name: str) -> None:
+    with pytest.raises(OptionError, match=f"output_stride is 16, but timm's '{name}'"):
+        create_backbone(name, "none", output_stride=16)
 
 
 def test_pixel_statistics_are_timms_own() -> None:

@@ -58,10 +58,11 @@ class Sample4Geo(TrainableMethod):
 
     def build(self) -> nn.Module:
         """Return the backbone with its temperature."""
-        backbone = create_backbone(self.options.backbone, self.options.weights)
+        options = self.options
+        backbone = create_backbone(options.backbone, options.weights, output_stride=options.output_stride)
         # Channels last, because convolutions are up to a third faster so on CPUs and on tensor cores.
         backbone = backbone.to(memory_format=torch.channels_last)
-        return SharedBackbone(backbone, self.options.temperature)
+        return SharedBackbone(backbone, options.temperature)
 
     def prepare(self, image: ImageArray, view: View) -> Tensor:
         """Resize to the view's size and normalise as the backbone expects."""

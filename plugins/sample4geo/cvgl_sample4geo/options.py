@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cvgl_bench.errors import OptionError
 from cvgl_bench.options import option
-from cvgl_bench.weights import WEIGHTS_HELP
+from cvgl_bench.weights import COMMON_STRIDE, OUTPUT_STRIDE_HELP, WEIGHTS_HELP, OutputStride
 
 PUBLISHED_BACKBONE = "convnext_base.fb_in22k_ft_in1k_384"
 INITIAL_TEMPERATURE = 0.07
@@ -19,6 +19,7 @@ class Sample4GeoOptions:
 
     backbone: str = option(PUBLISHED_BACKBONE, "Any timm model name; one network embeds both views.")
     weights: str = option("timm", f"Initial weights: {WEIGHTS_HELP}")
+    output_stride: OutputStride = option(COMMON_STRIDE, OUTPUT_STRIDE_HELP)
     tile_size: tuple[int, int] = option((384, 384), "Height and width of tiles, which are square.", least=16)
     panorama_size: tuple[int, int] = option((384, 768), "Height and width of panoramas.", least=16)
     antialias: bool = option(False, "Average the pixels that resizing would skip; published code does not.")
