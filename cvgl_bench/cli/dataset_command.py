@@ -14,6 +14,7 @@ class DatasetGroup(LazyGroup):
         "info": "Show a data set's card: cities, splits, licence, how to get it.",
         "verify": "Check a copy: labels, images, geometry, copies, leakage.",
         "stats": "Describe a split city by city, with a figure.",
+        "show": "Draw a query: its panorama, its tile, its bird's-eye view.",
         "export": "Write a split's rows as CSV, in the order that embeddings follow.",
         "fetch": "Download the images that a data set's lists name.",
         "build": "Make a data set of your own.",

@@ -35,7 +35,7 @@ class WorldPlan:
     """Side of a stored tile."""
     zoom: float = 18.0
     """Web-Mercator zoom of the tiles: 0.597 m/px at the equator for 18."""
-    panoramas_per_city: int = 600
+    panoramas_per_city: int = 1200
     """Panoramas of a city, train and test together."""
     panorama_px: tuple[int, int] = (96, 192)
     """Height and width of a panorama; the width is twice the height."""
@@ -96,7 +96,7 @@ MINI_VIGOR = WorldPlan(
     tiles_per_side=22,
     tile_px=128,
     region_tiles=11,
-    panoramas_per_city=1000,
+    panoramas_per_city=2000,
 )
 
 

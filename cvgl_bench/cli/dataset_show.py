@@ -1,0 +1,33 @@
+"""`cvgl-bench dataset show`: one query as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cvgl_bench.cli.dataset_place import Place, place_options
+
+
+@click.command("show")
+@place_options
+@click.option("--split", help="Split to show a test query of.  [default: the card's first]")
+@click.option(
+    "--query", "row", type=click.IntRange(min=0), default=0, show_default=True, help="Row of the query."
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG or PDF.")
+def command(place: Place, split: str | None, row: int, output: Path) -> None:
+    """Draw a test query of DATASET: panorama, tile with its position marked, bird's-eye view.
+
+    Example:
+
+        cvgl-bench dataset show mini-dress --split cross --query 12 --output query.png
+    """
+    from cvgl_bench.errors import UsageError
+    from cvgl_bench.pictures import draw_query
+
+    test = place.read_task(split).test
+    if row >= len(test.queries):
+        raise UsageError(f"--query is {row}, but the test split has the rows 0 to {len(test.queries) - 1}.")
+    draw_query(test, row, output)
+    click.echo(f"Wrote {output}: {test.queries['path'].iloc[row]}")
