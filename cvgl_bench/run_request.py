@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from cvgl_bench.errors import UsageError
 from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import write_text
 from cvgl_bench.run_options import RunOptions, resolve_run_options
-from cvgl_bench.runs import REQUEST, RESULT, Run, make_folder, run_id
+from cvgl_bench.runs import REQUEST, RESULT, WEIGHTS, Run, make_folder, run_id
 from cvgl_bench.splits import Task
-from cvgl_bench.variants import PLAIN, find_variant
+from cvgl_bench.variants import PLAIN, Variant, default_sweep, find_variant
 from cvgl_bench.worlds import world_root
 
 
@@ -66,6 +66,62 @@ def resume(
     """Take up an interrupted run with the options it was started with."""
     if (folder / RESULT).exists():
         raise UsageError(f"The run in {folder} is finished: it has a {RESULT}.")
+    request, id = _saved_request(folder)
+    run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
+    return dataclasses.replace(run, folder=folder, id=id, resume=True)
+
+
+def on_variants(
+    folder: Path,
+    plugins: Plugins,
+    variants: Sequence[str],
+    *,
+    output: Path | None = None,
+    values: Mapping[str, Mapping[str, Any]],
+    data_root: Path | None = None,
+    leaderboard: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Iterator[Run]:
+    """Yield runs that evaluate a finished run's weights again: on plain queries, then on each variant.
+
+    Every run has its folder in `output`, by default a new one in runs/. variants: as a person writes
+    them; none takes those of a usual sweep. values: options that override those of the run, by origin.
+    Everything that can be refused is refused before the first run.
+    """
+    if not (folder / RESULT).exists():
+        raise UsageError(
+            f"{folder} is not a finished run: it has no {RESULT}. Give a folder that `run` wrote."
+        )
+    saved, _ = _saved_request(folder)
+    weights = folder / WEIGHTS
+    plain = dataclasses.replace(
+        saved,
+        eval_only=True,
+        variant=str(PLAIN),
+        checkpoint=weights if weights.exists() else saved.checkpoint,
+        data_root=data_root or saved.data_root,
+        values={**saved.values, **values},
+    )
+    run = _resolve(plain, plugins, leaderboard=leaderboard, say=say)
+    card = run.task.dataset
+    chosen = [find_variant(text, card) for text in variants] or default_sweep(card)
+    output = output or Path("runs") / f"{run.id}-sweep"
+    make_folder(output)
+    return _each_variant(run, plain, dict.fromkeys([PLAIN, *chosen]), output)
+
+
+def _each_variant(run: Run, request: Request, variants: Iterable[Variant], output: Path) -> Iterator[Run]:
+    for variant in variants:
+        request = dataclasses.replace(request, variant=str(variant))
+        place = output / variant.slug
+        make_folder(place)
+        id = run_id(run.method.name, run.task.dataset.name, run.task.split, variant=variant)
+        _write_request(place, request, run.options, id)
+        yield dataclasses.replace(run, id=id, folder=place, task=_seen_as(run.task, variant))
+
+
+def _saved_request(folder: Path) -> tuple[Request, str]:
+    """Return the request that a run was started with, its options as values, and the run's id."""
     try:
         saved = yaml.safe_load((folder / REQUEST).read_text(encoding="utf-8"))
         asked = dict(saved["request"])
@@ -77,11 +133,9 @@ def resume(
             for section, options in saved["options"].items()
             for name, value in options.items()
         }
-        request = Request(**asked, values={REQUEST: values})
+        return Request(**asked, values={REQUEST: values}), saved["id"]
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise UsageError(f"{folder} cannot be resumed: its {REQUEST} cannot be read ({error}).") from None
-    run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
-    return dataclasses.replace(run, folder=folder, id=saved["id"], resume=True)
 
 
 def read_task(
@@ -126,7 +180,7 @@ def _resolve(
         id=run_id(method.name, card.name, request.split, variant=variant),
         folder=Path(),
         method=method(options.method),
-        task=dataclasses.replace(task, test=dataclasses.replace(task.test, variant=variant)),
+        task=_seen_as(task, variant),
         options=options,
         plugins=plugins,
         leaderboard=leaderboard,
@@ -134,6 +188,11 @@ def _resolve(
         train=not request.eval_only,
         say=say,
     )
+
+
+def _seen_as(task: Task, variant: Variant) -> Task:
+    """Return a task whose test queries are seen as a variant; training sees them plain."""
+    return dataclasses.replace(task, test=dataclasses.replace(task.test, variant=variant))
 
 
 def _write_request(folder: Path, request: Request, options: RunOptions, id: str) -> None:

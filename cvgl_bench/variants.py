@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 BLUR_REACH_SIGMAS = 4
 """Half the blur's window; what lies beyond weighs less than a grey level."""
 
+UNSEEN = (124, 116, 104)
+"""Colour of what a narrow view does not show: ImageNet's mean, which most backbones normalise to zero."""
+
 Change = Callable[[ImageArray, float, float], ImageArray]
 """From an image, the variant's value and the query's random heading in degrees to the image to be seen."""
 
@@ -55,16 +58,16 @@ def turn(panorama: ImageArray, yaw_deg: float) -> ImageArray:
 
 
 def narrow(panorama: ImageArray, fov_deg: float) -> ImageArray:
-    """Return the panorama with everything black but the middle `fov_deg`.
+    """Return the panorama with everything but the middle `fov_deg` painted over in one colour.
 
-    Differs from published protocols, which cut the columns out: a method still gets an image of the
-    size and degrees per pixel that it was made for, so that what drops is due to what is not seen.
+    Some published protocols cut the columns out instead (TransGeo, CVPR 2022); here a method gets an
+    image of the size and the degrees per pixel that it was made for.
     """
     width = panorama.shape[1]
     seen = max(1, round(width * fov_deg / 360))
     left = (width - seen) // 2
     masked = panorama.copy()
-    masked[:, :left] = masked[:, left + seen :] = 0
+    masked[:, :left] = masked[:, left + seen :] = UNSEEN
     return masked
 
 
@@ -113,7 +116,9 @@ _angle = partial(Kind, unit="degrees", least=1, most=359, full_turn=True)
 KINDS = {
     "yaw": _angle("Turn every camera clockwise by one angle.", _plainly(turn), swept=(45,)),
     "yaw-random": Kind("Turn each camera by an angle of its own.", _yaw_random, full_turn=True),
-    "fov": _angle("See only so much around north, the rest black.", _plainly(narrow), swept=(180, 90, 70)),
+    "fov": _angle(
+        "See only so much around north, the rest in one grey.", _plainly(narrow), swept=(180, 90, 70)
+    ),
     "fov-random": _angle(
         "The same around a heading of each query's own, moved to the middle.",
         _fov_random,

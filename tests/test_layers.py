@@ -44,6 +44,7 @@ LAYERS = {
         "planning",
         "positions",
         "provenance",
+        "robustness",
         "run_groups",
         "run_options",
         "run_request",

@@ -244,6 +244,24 @@ def test_a_variant_is_recorded_and_kept_apart_from_the_ranking(run, tmp_path):
     assert "variant" not in ranked
 
 
+def test_a_trained_run_is_swept_with_its_weights_and_options(run, tmp_path):
+    assert run("--epochs", "2", "--set", "embed_batch_size=5", "--output", "a").exit_code == 0
+    line = ["sweep", "a", "--variant", "brightness:0.5", "--output", "s", "--leaderboard", "boards"]
+    done = CliRunner().invoke(cli, line)
+    assert done.exit_code == 0, done.output
+    plain, dark = (result_of(tmp_path / "s" / name) for name in ("none", "brightness-0.5"))
+    trained = result_of(tmp_path / "a")
+    assert plain["metrics"] == trained["metrics"]
+    assert dark["checkpoint_sha256"] == plain["checkpoint_sha256"] == trained["checkpoint_sha256"]
+    assert dark["options"]["evaluation"] == trained["options"]["evaluation"]
+    assert plain["environment"]["stored_embeddings"] == ["reference", "query"]
+    assert dark["environment"]["stored_embeddings"] == ["reference"]
+    assert dark["task"]["variant"] == "brightness:0.5"
+    assert "Kept apart: variant brightness:0.5" in (tmp_path / "boards" / "noise.md").read_text()
+    compared = CliRunner().invoke(cli, ["compare", "s/none", "s/brightness-0.5", "--resamples", "100"])
+    assert compared.exit_code == 0 and "mean-colour brightness:0.5" in compared.output
+
+
 def test_the_request_is_recorded_in_full(run, tmp_path):
     run("--epochs", "1", "--output", "o", "--no-leaderboard")
     saved = yaml.safe_load((tmp_path / "o" / "options.yaml").read_text())

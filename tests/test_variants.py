@@ -12,6 +12,7 @@ from cvgl_bench.splits import Dataset
 from cvgl_bench.variants import (
     KINDS,
     PLAIN,
+    UNSEEN,
     Variant,
     brighten,
     default_sweep,
@@ -53,21 +54,21 @@ def test_a_camera_turned_clockwise_looks_east_of_north(columns, yaw_deg):
 
 
 @pytest.mark.parametrize(("fov_deg", "seen"), [(180, 180), (90, 90), (70, 70), (0.1, 1)])
-def test_a_narrow_view_is_the_middle_and_black_beside_it(columns, fov_deg, seen):
-    level = columns + 1
+def test_a_narrow_view_is_the_middle_and_one_colour_beside_it(columns, fov_deg, seen):
+    level = np.where(columns == UNSEEN, 0, columns)
     view = narrow(level, fov_deg)
     assert view.shape == level.shape
     left = (360 - seen) // 2
     np.testing.assert_array_equal(view[:, left : left + seen], level[:, left : left + seen])
-    assert view.any(axis=(0, 2)).sum() == seen
-    assert (level > 0).all(), "the image it was given is left alone"
+    assert (view != UNSEEN).all(axis=(0, 2)).sum() == seen
+    assert not (level == UNSEEN).all(axis=2).any(), "the image it was given is left alone"
 
 
 def test_views_of_random_heading_are_nested_and_follow_from_the_name(columns):
     for query in ("Aa/1.jpg", "Bb/2.jpg"):
-        wide, slim = (Variant("fov-random", fov)(columns + 1, query) for fov in (180, 70))
-        turned = Variant("yaw-random")(columns + 1, query)
-        assert abs((looked_at_deg(turned - 1) - heading_deg(query) + 180) % 360 - 180) <= 2
+        wide, slim = (Variant("fov-random", fov)(columns, query) for fov in (180, 70))
+        turned = Variant("yaw-random")(columns, query)
+        assert abs((looked_at_deg(turned) - heading_deg(query) + 180) % 360 - 180) <= 2
         np.testing.assert_array_equal(narrow(wide, 70), slim)
         np.testing.assert_array_equal(narrow(turned, 180), wide)
     assert heading_deg("Aa/1.jpg") != heading_deg("Bb/2.jpg")

@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "Train a method on a data set, evaluate it, record the result.",
     "score": "Score embeddings made elsewhere.",
     "compare": "Compare runs on the same queries, with intervals.",
+    "sweep": "Evaluate a run on turned, narrowed or spoilt queries.",
     "list": "List methods, data sets, metrics, variants or plugins.",
     "options": "Show every option of a method, with its default.",
     "dataset": "Look at, check, fetch, build or plan a data set.",

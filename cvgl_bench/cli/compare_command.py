@@ -153,15 +153,16 @@ def _pair_table(found: Comparison, metric: Metric) -> str:
     """Return one row a pair of methods: the difference, its interval and p-value, and the verdict."""
     from tabulate import tabulate
 
+    from cvgl_bench.cli.tables import format_change, format_p
     from cvgl_bench.compare import OVERALL
 
     pairs = [d for d in found.differences if d.metric == metric.id and d.stratum == OVERALL]
     rows = [
         [
             f"{d.first} - {d.second}",
-            _difference(d, metric),
-            _p(d.p),
-            _p(d.p_adjusted),
+            format_change(d, metric.unit),
+            format_p(d.p),
+            format_p(d.p_adjusted),
             d.test,
             _verdict(d, metric),
         ]
@@ -176,6 +177,7 @@ def _stratum_table(found: Comparison, metric: Metric) -> str:
     """Return one row a bin, one column a method, and the difference where there are two methods."""
     from tabulate import tabulate
 
+    from cvgl_bench.cli.tables import format_change, format_p
     from cvgl_bench.compare import OVERALL
 
     rows = []
@@ -186,7 +188,11 @@ def _stratum_table(found: Comparison, metric: Metric) -> str:
         row = [stratum, count, *(_standing(s, metric) for s in standings.values())]
         pairs = [d for d in found.differences if d.metric == metric.id and d.stratum == stratum]
         if len(found.runs) == 2:
-            row += [_difference(pairs[0], metric), _p(pairs[0].p_adjusted)] if pairs else [MISSING, MISSING]
+            row += (
+                [format_change(pairs[0], metric.unit), format_p(pairs[0].p_adjusted)]
+                if pairs
+                else [MISSING, MISSING]
+            )
         rows.append(row)
     headers = ["decentrality", "queries", *found.runs]
     if len(found.runs) == 2:
@@ -216,18 +222,6 @@ def _standing(standing: Standing, metric: Metric) -> str:
     if standing.estimate.value is None:
         return MISSING
     return f"{print_estimate(standing.estimate, metric.unit)} {standing.letters}"
-
-
-def _difference(difference: Difference, metric: Metric) -> str:
-    scale = 100 if metric.unit == "%" else 1
-    text = f"{scale * difference.value:+.2f}"
-    if difference.low is None or difference.high is None:
-        return text
-    return f"{text} [{scale * difference.low:+.2f}, {scale * difference.high:+.2f}]"
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _verdict(difference: Difference, metric: Metric) -> str:

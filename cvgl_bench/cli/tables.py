@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cvgl_bench.compare import Difference
     from cvgl_bench.results import Estimate
 
 
@@ -59,3 +60,17 @@ def format_interval(estimate: Estimate, unit: str) -> str:
         return "-"
     scale = 100 if unit == "%" else 1
     return f"{scale * estimate.low:.2f} - {scale * estimate.high:.2f}"
+
+
+def format_change(difference: Difference, unit: str) -> str:
+    """Return a difference with its sign and interval, shares in points."""
+    scale = 100 if unit == "%" else 1
+    text = f"{scale * difference.value:+.2f}"
+    if difference.low is None or difference.high is None:
+        return text
+    return f"{text} [{scale * difference.low:+.2f}, {scale * difference.high:+.2f}]"
+
+
+def format_p(p: float) -> str:
+    """Return a p-value as printed."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,128 @@
+"""One set of weights on several variants of its test split, compared query by query with the plain one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cvgl_bench.compare import OVERALL, Difference, compare
+from cvgl_bench.errors import UsageError
+from cvgl_bench.leaderboard.estimates import print_estimate
+from cvgl_bench.metrics import Metric
+from cvgl_bench.results import Estimate, Result, write_text
+from cvgl_bench.retrieval import Outcome, read_outcome
+from cvgl_bench.runs import OUTCOME, Run, execute
+from cvgl_bench.splits import Split
+from cvgl_bench.statistics.paired import holm
+from cvgl_bench.variants import PLAIN, Variant
+
+RECORD = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One variant of a sweep: the metric, and how it differs from that on plain queries.
+
+    change: the variant's value minus the plain one, on the same queries, None for the plain ones;
+        `p_adjusted` is for all variants together (Holm).
+    """
+
+    variant: Variant
+    folder: Path
+    estimate: Estimate
+    change: Difference | None
+    p_adjusted: float | None
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the change is one: significant among all variants, its interval without zero."""
+        return self.change is not None and replace(self.change, p_adjusted=self.p_adjusted or 0.0).told_apart
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep found; the first step is that of plain queries."""
+
+    metric: Metric
+    result: Result
+    """The record of the plain queries: who was tested on what."""
+    split: Split
+    """The test split, its queries plain."""
+    steps: tuple[Step, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where the runs and the sweep's record are."""
+        return self.steps[0].folder.parent
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the sweep as plain values, as its record holds them."""
+        return {
+            "metric": self.metric.id,
+            "method": self.result.method.model_dump(),
+            "task": self.result.task.model_dump(exclude={"variant"}),
+            "checkpoint_sha256": self.result.checkpoint_sha256,
+            "variants": {str(step.variant): _step_data(step) for step in self.steps},
+        }
+
+
+def sweep(runs: Iterable[Run], metric: Metric) -> Sweep:
+    """Execute runs of one set of weights, the first on plain queries, and compare each with the first.
+
+    Raises UsageError for a metric that the runs do not report.
+    """
+    results: list[Result] = []
+    outcomes: list[Outcome] = []
+    finished: list[Run] = []
+    for run in runs:
+        result = execute(run)
+        if metric.id not in result.metrics.overall:
+            raise UsageError(f"{metric.id} is not reported for {run.method.title}; choose another --metric.")
+        finished.append(run)
+        results.append(result)
+        outcomes.append(read_outcome(run.folder / OUTCOME))
+        value = print_estimate(result.metrics.overall[metric.id], metric.unit)
+        run.say(f"{run.task.test.variant}: {metric.id} {value} {metric.unit}")
+    changes = [
+        _change(run, metric, plain=outcomes[0], changed=outcome)
+        for run, outcome in zip(finished[1:], outcomes[1:], strict=True)
+    ]
+    adjusted = holm([change.p for change in changes])
+    found = Sweep(
+        metric,
+        results[0],
+        finished[0].task.test,
+        tuple(
+            Step(run.task.test.variant, run.folder, result.metrics.overall[metric.id], change, p)
+            for run, result, change, p in zip(
+                finished, results, [None, *changes], [None, *adjusted], strict=True
+            )
+        ),
+    )
+    record = json.dumps(found.as_data(), indent=2, allow_nan=False)
+    write_text(found.folder / RECORD, record + "\n", replace=False)
+    return found
+
+
+def _change(run: Run, metric: Metric, *, plain: Outcome, changed: Outcome) -> Difference:
+    """Return the metric on changed queries minus that on plain ones."""
+    compared = compare(
+        {str(run.task.test.variant): [changed], str(PLAIN): [plain]},
+        [metric],
+        edges=run.task.dataset.decentrality_edges,
+        resamples=run.options.evaluation.resamples,
+    )
+    return next(difference for difference in compared.differences if difference.stratum == OVERALL)
+
+
+def _step_data(step: Step) -> dict[str, Any]:
+    change = step.change
+    return {
+        "folder": step.folder.name,
+        **step.estimate.model_dump(),
+        "change": None if change is None else {k: asdict(change)[k] for k in ("value", "low", "high", "p")},
+        "p_adjusted": step.p_adjusted,
+    }

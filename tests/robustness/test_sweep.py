@@ -1,0 +1,27 @@
+"""What counts as a change, and which figures are drawn."""
+
+import pytest
+
+from cvgl_bench.compare import Difference
+from cvgl_bench.errors import UsageError
+from cvgl_bench.results import Estimate
+from cvgl_bench.robustness import Step
+from cvgl_bench.robustness.figure import check_format
+from cvgl_bench.variants import Variant
+
+
+def test_a_change_counts_only_after_the_correction_for_all_variants():
+    change = Difference("m", "overall", "a", "b", -0.1, -0.2, -0.01, "McNemar", 0.03, 0.03, 100)
+
+    def step(change, p):
+        return Step(Variant("fov", 90), None, Estimate(value=0.5, count=100), change, p)
+
+    assert step(change, 0.04).told_apart
+    assert not step(change, 0.3).told_apart
+    assert not step(None, None).told_apart
+
+
+def test_a_figure_of_another_kind_is_refused_before_the_work(tmp_path):
+    check_format(tmp_path / "a.PDF")
+    with pytest.raises(UsageError, match="endings"):
+        check_format(tmp_path / "a.jpg")
