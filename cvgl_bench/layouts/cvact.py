@@ -47,8 +47,8 @@ def read_task(
     if split in ACCEPTED_M:
         covers = _near(test, ACCEPTED_M[split])
         notes.append(
-            f"by the original protocol any tile within {ACCEPTED_M[split]:g} m is right; those are the covers, "
-            "so that covered@1 is this protocol's recall at 1 and recall@1 that of the exact tile"
+            f"by the original protocol any tile within {ACCEPTED_M[split]:g} m is right; those are the "
+            "covers, so that covered@1 is this protocol's recall at 1 and recall@1 that of the exact tile"
         )
     return Task(
         dataset=dataset,
