@@ -17,7 +17,13 @@ from cvgl_bench.cli import COMMANDS, cli
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "cvgl_bench"
 SOURCES = sorted([*PACKAGE.rglob("*.py"), *(REPOSITORY / "plugins").rglob("cvgl_*/**/*.py")])
-PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "plugins").glob("*/README.md")])
+PAGES = sorted(
+    [
+        REPOSITORY / "README.md",
+        REPOSITORY / "datasets/README.md",
+        *(REPOSITORY / "plugins").glob("*/README.md"),
+    ]
+)
 
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("cvgl_")}
 
