@@ -1,4 +1,4 @@
-"""The recipe in datasets/README.md, followed as a user would: real imagery and weights, from files to a result."""
+"""The recipe in datasets/README.md, followed as a user would: real imagery and weights, files to result."""
 
 from __future__ import annotations
 
