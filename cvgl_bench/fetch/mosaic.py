@@ -28,11 +28,12 @@ def crop(store: TileStore, centre_px: tuple[float, float], *, size: Size, zoom: 
     pixels = _paste(store, left, top, (height, width), zoom)
     if right_part == 0 and below_part == 0:
         return pixels
-    mixed = pixels.astype(np.float32)
+    # In float32 a few pixels of every image would round to the other side.
+    mixed = pixels.astype(np.float64)
     if below_part:
-        mixed = mixed[:-1] * np.float32(1 - below_part) + mixed[1:] * np.float32(below_part)
+        mixed = mixed[:-1] * (1 - below_part) + mixed[1:] * below_part
     if right_part:
-        mixed = mixed[:, :-1] * np.float32(1 - right_part) + mixed[:, 1:] * np.float32(right_part)
+        mixed = mixed[:, :-1] * (1 - right_part) + mixed[:, 1:] * right_part
     return np.floor(mixed + 0.5).astype(np.uint8)
 
 
