@@ -22,7 +22,10 @@ class BuildOptions:
     )
     columns: tuple[str, ...] = option((), "a CSV's own name of a column, as image=ortho")
     zoom: float | None = option(
-        None, "Web-Mercator zoom of XYZ imagery, or of images in a CSV", least=0, most=24
+        None,
+        "Web-Mercator zoom of XYZ imagery, of images in a CSV, or to turn GeoTIFFs into",
+        least=0,
+        most=24,
     )
     m_per_px: float | None = option(None, "metres per pixel of images in a CSV", least=1e-4)
     areas: tuple[str, ...] = option(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from cvgl_bench.building import geotiff
+from cvgl_bench.building import geotiff, rasters
 from cvgl_bench.building.frames import Frame, GroundFrame, MercatorFrame
 from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.photos import Fault, Photo
@@ -20,6 +20,7 @@ from cvgl_bench.errors import DataError, OptionError, UsageError
 from cvgl_bench.fetch.client import Client
 from cvgl_bench.fetch.mosaic import crop
 from cvgl_bench.fetch.provider import Provider, Wanted
+from cvgl_bench.fetch.shared import Shared
 from cvgl_bench.fetch.xyz import Template, TileStore, local_tiles, remote_tiles
 from cvgl_bench.geo import mercator_px
 from cvgl_bench.images import ImageArray, Size, read_image
@@ -28,7 +29,8 @@ from cvgl_bench.layouts.presence import read_header
 DEFAULT_CITY = "area"
 """What the only city is called where nothing else names it."""
 CITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-IMAGES_IN_MEMORY = 4
+IMAGE_BYTES = 1_000_000_000
+"""Decoded images kept in memory: a square of 18,000 pixels a side, or many small ones."""
 
 
 class Scale(NamedTuple):
@@ -46,7 +48,8 @@ class Sheet:
     """A piece of imagery and its grid of rows x columns tiles.
 
     first: x and y of the first tile's corner in the frame's pixels. stride: pixels from tile to tile,
-    down and right. image: the file, or None for a tile pyramid.
+    down and right. image: the file, or None for a tile pyramid. by_window: whether tiles are read out of
+    the file one by one, by rasterio, instead of decoding it whole.
     """
 
     city: str
@@ -58,6 +61,7 @@ class Sheet:
     tile_size: Size
     stride: Size
     image: Path | None = None
+    by_window: bool = False
 
     def corner(self, row: int, column: int) -> tuple[int, int]:
         """Return x and y of a tile's top-left corner in the frame's pixels."""
@@ -97,7 +101,9 @@ class SheetProvider(Provider):
     def __init__(self, client: Client, store: TileStore | None) -> None:
         super().__init__(client, {})
         self._store = store
-        self._whole = lru_cache(maxsize=IMAGES_IN_MEMORY)(read_image)
+        self._images: Shared[Path, ImageArray] = Shared(
+            read_image, size=lambda image: image.nbytes, most_bytes=IMAGE_BYTES
+        )
 
     def image(self, wanted: Wanted) -> ImageArray:
         """Return a tile's pixels."""
@@ -105,8 +111,13 @@ class SheetProvider(Provider):
         sheet = wanted.sheet
         left, top = sheet.corner(wanted.row, wanted.column)
         height, width = wanted.size_px
+        if sheet.by_window:
+            assert sheet.image is not None and isinstance(sheet.frame, MercatorFrame)
+            return rasters.read_window(sheet.image, sheet.frame, (left, top), wanted.size_px)
         if sheet.image is not None:
-            return np.ascontiguousarray(self._whole(sheet.image)[top : top + height, left : left + width])
+            return np.ascontiguousarray(
+                self._images.get(sheet.image)[top : top + height, left : left + width]
+            )
         assert self._store is not None and isinstance(sheet.frame, MercatorFrame)
         centre = sheet.frame.left + left + width / 2, sheet.frame.top + top + height / 2
         return crop(self._store, centre, size=wanted.size_px, zoom=int(sheet.frame.zoom))
@@ -186,15 +197,18 @@ def _image_sheets(options: BuildOptions) -> Iterator[Sheet | Fault]:
 
 
 def _geotiff_sheets(paths: Sequence[Path], options: BuildOptions) -> Iterator[Sheet | Fault]:
+    by_window, zoom = rasters.available(), options.zoom
     for path in paths:
-        header = read_header(path)
         try:
-            place = geotiff.read_placement(path)
+            place = rasters.placement(path, zoom=zoom) if by_window else geotiff.read_placement(path)
         except DataError as error:
             yield Fault(path, str(error))
             continue
-        frame = MercatorFrame(*place)
-        yield _grid(DEFAULT_CITY, frame, Scale(place.zoom, None), header.size_px, options, path)
+        # Files of another projection have no zoom of their own: the first one's holds for all.
+        zoom = place.zoom
+        frame = MercatorFrame(place.zoom, place.left_px, place.top_px)
+        found = _grid(DEFAULT_CITY, frame, Scale(place.zoom, None), place.size_px, options, path)
+        yield dataclasses.replace(found, by_window=by_window) if isinstance(found, Sheet) else found
 
 
 def _grid(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import os
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from cvgl_bench.errors import DataError, UsageError
 from cvgl_bench.fetch.client import Client, Missing
+from cvgl_bench.fetch.shared import Shared
 from cvgl_bench.geo import MERCATOR_TILE_PX
 from cvgl_bench.images import ImageArray, read_image
 
@@ -131,10 +129,7 @@ class TileStore:
 
     def __init__(self, read: TileReader, *, tile_px: int = MERCATOR_TILE_PX) -> None:
         self.tile_px = tile_px
-        self._read = read
-        self._lock = threading.Lock()
-        self._futures: OrderedDict[Tile, Future[bytes]] = OrderedDict()
-        self._bytes = 0
+        self._encoded = Shared(read, size=len, most_bytes=CACHE_BYTES)
         self._decoded = lru_cache(maxsize=DECODED_TILES)(self._decode)
 
     def tile(self, tile: Tile) -> ImageArray:
@@ -145,7 +140,7 @@ class TileStore:
         return self._decoded(tile)
 
     def _decode(self, tile: Tile) -> ImageArray:
-        image = decode(self._shared(tile))
+        image = decode(self._encoded.get(tile))
         if image.shape[:2] != (self.tile_px, self.tile_px):
             height, width = image.shape[:2]
             raise DataError(
@@ -153,31 +148,3 @@ class TileStore:
                 f"{self.tile_px} x {self.tile_px}"
             )
         return image
-
-    def _shared(self, tile: Tile) -> bytes:
-        with self._lock:
-            future = self._futures.get(tile)
-            is_mine = future is None
-            if future is None:
-                future = self._futures[tile] = Future()
-            self._futures.move_to_end(tile)
-        if is_mine:
-            self._fill(tile, future)
-        return future.result()
-
-    def _fill(self, tile: Tile, future: Future[bytes]) -> None:
-        try:
-            data = self._read(tile)
-        except BaseException as error:
-            with self._lock:
-                self._futures.pop(tile, None)
-            future.set_exception(error)
-            return
-        future.set_result(data)
-        with self._lock:
-            self._bytes += len(data)
-            while self._bytes > CACHE_BYTES:
-                oldest = next(iter(self._futures))
-                if not self._futures[oldest].done():
-                    break
-                self._bytes -= len(self._futures.pop(oldest).result())

@@ -9,6 +9,7 @@ import pytest
 from PIL import TiffImagePlugin
 
 from cvgl_bench import geo
+from cvgl_bench.building import rasters
 from cvgl_bench.building.geotiff import read_placement
 from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.building.sheets import SheetProvider, read_sheets
@@ -18,6 +19,16 @@ from cvgl_bench.images import read_image
 from .conftest import LAT, LON, noise, write_csv
 
 WORLD_M = 2 * math.pi * 6_378_137
+
+
+@pytest.fixture(params=["by tags", "by rasterio"], autouse=True)
+def way(request, monkeypatch) -> str:
+    """Read without rasterio, as where the extra is not installed, and with it."""
+    if request.param == "by rasterio":
+        pytest.importorskip("rasterio")
+    else:
+        monkeypatch.setattr(rasters, "available", lambda: False)
+    return request.param
 
 
 def write_geotiff(
@@ -89,13 +100,15 @@ def test_a_data_set_comes_out(build, tmp_path):
 @pytest.mark.parametrize(
     ("change", "text"), [({"crs": 32735}, "gdalwarp -t_srs EPSG:3857"), ({"aspect": 1.1}, "not square")]
 )
-def test_what_does_not_fit_is_a_fault(tmp_path, change, text):
+def test_what_the_tags_alone_do_not_allow_is_a_fault(tmp_path, change, text, way):
+    if way == "by rasterio":
+        pytest.skip("rasterio reads these")
     write_geotiff(tmp_path / "a.tif", 33_000_000, 22_000_000, **change)
     with pytest.raises(DataError, match=text):
         read_sheets(BuildOptions(imagery=str(tmp_path / "a.tif"), tile_px=32), [], pyramid=False)
 
 
-def test_a_plain_tiff_is_a_fault(tmp_path):
+def test_a_plain_tiff_is_a_fault(tmp_path, recwarn):
     noise((64, 64)).save(tmp_path / "a.tif")
-    with pytest.raises(DataError, match="no GeoTIFF tags"):
-        read_placement(tmp_path / "a.tif")
+    with pytest.raises(DataError, match="a.tif (has no GeoTIFF tags|does not say where it is)"):
+        read_sheets(BuildOptions(imagery=str(tmp_path / "a.tif"), tile_px=32), [], pyramid=False)

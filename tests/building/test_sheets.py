@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -148,5 +150,12 @@ def test_the_stride_is_whole_and_never_nothing():
     assert stride_of((16, 16), 0.9) == (2, 2)
 
 
-def test_only_a_few_images_are_held_in_memory():
-    assert sheets.IMAGES_IN_MEMORY <= 8
+def test_an_image_is_decoded_once_for_all_its_tiles(tmp_path, monkeypatch):
+    reads = []
+    monkeypatch.setattr(sheets, "read_image", lambda path: reads.append(path.name) or read_image(path))
+    pieces, _ = image_sheets(tmp_path, sizes=((64, 64),) * 2, zoom=18.0, tile_px=16)
+    provider = SheetProvider(None, None)
+    wanted = [item for piece in pieces for item in piece.wanted(".png")]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(provider.image, wanted))
+    assert sorted(reads) == ["i0.png", "i1.png"] and len(wanted) == 32
