@@ -16,6 +16,7 @@ LAYERS = {
         "birdseye",
         "checkpoints",
         "evaluation_options",
+        "figure_files",
         "images",
         "options",
         "recipes",

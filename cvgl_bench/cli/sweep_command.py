@@ -64,9 +64,10 @@ def command(
         cvgl-bench sweep runs/20260101-120000-sample4geo-dress-same --variant fov:90 --variant fov-random:90
     """
     from cvgl_bench import run_request
+    from cvgl_bench.figure_files import check_format
     from cvgl_bench.plugins import load_plugins
     from cvgl_bench.robustness import sweep
-    from cvgl_bench.robustness.figure import check_format, draw_sweep
+    from cvgl_bench.robustness.figure import draw_sweep
 
     if figure is not None:
         check_format(figure)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvgl_bench.errors import DataError, UsageError
+from cvgl_bench.figure_files import check_format, save_figure
 from cvgl_bench.inspection.nearest import plane_m
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from cvgl_bench.splits import Split, Task
 
-FORMATS = (".pdf", ".png", ".svg")
 COLUMNS = 4
 WIDTH_INCHES = 7.2
 """Width of a text page in print."""
@@ -40,17 +38,9 @@ SCALE_STEPS_M = tuple(step * 10**power for power in range(1, 6) for step in (1, 
 
 def draw_figure(task: Task, path: Path) -> None:
     """Draw a split's cities and decentrality into a PDF, PNG or SVG file, whole or not at all."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"--figure {path}: use one of the endings {', '.join(FORMATS)}.")
+    check_format(path)
     figure = _figure(task)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(temporary, dpi=DOTS_PER_INCH)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+    save_figure(figure, path, dots_per_inch=DOTS_PER_INCH)
 
 
 def _figure(task: Task) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvgl_bench.building.sheets import stride_of
-from cvgl_bench.errors import DataError, UsageError
+from cvgl_bench.figure_files import check_format, save_figure
 from cvgl_bench.planning.tilings import Curve, Tiling, share_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMATS = (".pdf", ".png", ".svg")
 SIZE_INCHES = (7.2, 3.4)
 DOTS_PER_INCH = 300
 # From Okabe and Ito's palette, which colour-blind readers can tell apart, also in print.
@@ -34,20 +32,12 @@ def draw_plan(tilings: Sequence[Tiling], path: Path, *, curve: Curve | None = No
     """Draw a plan into a PDF, PNG or SVG file, whole or not at all."""
     from matplotlib.figure import Figure
 
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"--figure {path}: use one of the endings {', '.join(FORMATS)}.")
+    check_format(path)
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     _draw_trade(left, tilings, curve)
     _draw_decentrality(right, tilings, curve)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(temporary, dpi=DOTS_PER_INCH)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+    save_figure(figure, path, dots_per_inch=DOTS_PER_INCH)
 
 
 def _draw_trade(axes: Axes, tilings: Sequence[Tiling], curve: Curve | None) -> None:

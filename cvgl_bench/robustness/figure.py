@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvgl_bench.errors import DataError, UsageError
+from cvgl_bench.figure_files import check_format, save_figure
 from cvgl_bench.loading import SplitImages
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     from cvgl_bench.robustness.sweep import Sweep
 
-FORMATS = (".pdf", ".png", ".svg")
 WIDTH_INCHES = 7.2
 """Width of a text page in print."""
 ROW_INCHES, MARGIN_INCHES = 0.4, 1.1
@@ -27,12 +25,6 @@ COLOURS = {
     APART_COLOUR: "told apart from plain",
     TOGETHER_COLOUR: "not told apart",
 }
-
-
-def check_format(path: Path) -> None:
-    """Raise UsageError for a figure of a kind that is not drawn; asked before the work begins."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"--figure {path}: use one of the endings {', '.join(FORMATS)}.")
 
 
 def draw_sweep(found: Sweep, path: Path) -> None:
@@ -49,14 +41,7 @@ def draw_sweep(found: Sweep, path: Path) -> None:
         seen.imshow(SplitImages(replace(found.split, variant=step.variant)).query(0))
         seen.set(xticks=[], yticks=[])
         seen.spines[:].set_visible(False)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(temporary, dpi=DOTS_PER_INCH)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+    save_figure(figure, path, dots_per_inch=DOTS_PER_INCH)
 
 
 def _draw_metric(axes: Axes, found: Sweep) -> None:

@@ -1,12 +1,8 @@
-"""What counts as a change, and which figures are drawn."""
-
-import pytest
+"""What counts as a change."""
 
 from cvgl_bench.compare import Difference
-from cvgl_bench.errors import UsageError
 from cvgl_bench.results import Estimate
 from cvgl_bench.robustness import Step
-from cvgl_bench.robustness.figure import check_format
 from cvgl_bench.variants import Variant
 
 
@@ -19,9 +15,3 @@ def test_a_change_counts_only_after_the_correction_for_all_variants():
     assert step(change, 0.04).told_apart
     assert not step(change, 0.3).told_apart
     assert not step(None, None).told_apart
-
-
-def test_a_figure_of_another_kind_is_refused_before_the_work(tmp_path):
-    check_format(tmp_path / "a.PDF")
-    with pytest.raises(UsageError, match="endings"):
-        check_format(tmp_path / "a.jpg")
