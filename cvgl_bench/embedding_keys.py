@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 from torch import nn
 
@@ -42,7 +43,7 @@ def machine_facts(device: torch.device, precision: torch.dtype | None, batch_siz
         "precision": str(precision or torch.float32).removeprefix("torch."),
         "batch_size": batch_size,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "versions": provenance.versions(),
+        "versions": {**provenance.versions(), "opencv": cv2.__version__},
     }
 
 

@@ -50,14 +50,16 @@ def resolve_run_options(
     split: str,
     config: Path | None = None,
     assignments: Iterable[tuple[str, Mapping[str, Any]]] = (),
+    use_recipe: bool = True,
 ) -> RunOptions:
     """Resolve defaults < recipe < `config` < `assignments`, pairs of an origin and `key: value`.
 
-    A key is `section.option`, or the option alone where only one section has it. Raises OptionError.
+    A key is `section.option`, or the option alone where only one section has it. use_recipe: False for
+    options that were saved, since a recipe of today may set what the run did not know. Raises OptionError.
     """
     sections = sections_of(method.Options)
     layers: dict[str, list[Layer]] = {section: [] for section in sections}
-    for recipe in (find_recipe(method, dataset, split), config):
+    for recipe in (find_recipe(method, dataset, split) if use_recipe else None, config):
         if recipe is not None:
             for section, values in read_recipe(recipe).items():
                 layers[section].append(Layer(recipe.name, values))

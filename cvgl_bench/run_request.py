@@ -12,6 +12,7 @@ import yaml
 
 from cvgl_bench import cards, layouts
 from cvgl_bench.errors import UsageError
+from cvgl_bench.method import TrainableMethod
 from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import write_text
 from cvgl_bench.run_options import RunOptions, resolve_run_options
@@ -94,6 +95,10 @@ def on_variants(
         )
     saved, _ = _saved_request(folder)
     weights = folder / WEIGHTS
+    if issubclass(plugins.method(saved.method), TrainableMethod) and not (
+        weights.exists() or saved.checkpoint
+    ):
+        raise UsageError(f"{folder} holds no weights to evaluate: there is no {WEIGHTS}.")
     plain = dataclasses.replace(
         saved,
         eval_only=True,
@@ -135,7 +140,9 @@ def _saved_request(folder: Path) -> tuple[Request, str]:
         }
         return Request(**asked, values={REQUEST: values}), saved["id"]
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise UsageError(f"{folder} cannot be resumed: its {REQUEST} cannot be read ({error}).") from None
+        raise UsageError(
+            f"{folder} does not say what was run: its {REQUEST} cannot be read ({error})."
+        ) from None
 
 
 def read_task(
@@ -166,6 +173,7 @@ def _resolve(
         split=request.split,
         config=request.config,
         assignments=request.values.items(),
+        use_recipe=REQUEST not in request.values,
     )
     variant = find_variant(request.variant, card)
     task = read_task(

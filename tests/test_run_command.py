@@ -262,6 +262,16 @@ def test_a_trained_run_is_swept_with_its_weights_and_options(run, tmp_path):
     assert compared.exit_code == 0 and "mean-colour brightness:0.5" in compared.output
 
 
+def test_a_sweep_needs_the_run_whole(run, tmp_path):
+    assert run("--epochs", "1", "--output", "a").exit_code == 0
+    (tmp_path / "a" / "weights.safetensors").unlink()
+    done = CliRunner().invoke(cli, ["sweep", "a"])
+    assert "holds no weights to evaluate" in str(done.exception) and done.exception.exit_code == 2
+    (tmp_path / "a" / "options.yaml").unlink()
+    done = CliRunner().invoke(cli, ["sweep", "a"])
+    assert "does not say what was run" in str(done.exception)
+
+
 def test_the_request_is_recorded_in_full(run, tmp_path):
     run("--epochs", "1", "--output", "o", "--no-leaderboard")
     saved = yaml.safe_load((tmp_path / "o" / "options.yaml").read_text())

@@ -37,6 +37,14 @@ def test_later_layers_win_and_every_origin_is_known(tmp_path):
     assert options.origins["training.learning_rate"] == "default"
 
 
+def test_saved_options_are_not_mixed_with_a_recipe_of_today(tmp_path):
+    (tmp_path / "vigor.yaml").write_text("training: {epochs: 3}\nmethod: {hue: 0.1}")
+    saved = [("options.yaml", {"training.epochs": 5})]
+    kinds = {"dataset": "vigor", "split": "same", "assignments": saved, "use_recipe": False}
+    options = resolve_run_options(painter(tmp_path), **kinds)
+    assert (options.training.epochs, options.method.hue) == (5, 0.5)
+
+
 def test_a_bare_name_is_enough_where_it_is_unique(tmp_path):
     assert resolve(tmp_path, epochs=2).training.epochs == 2
     with pytest.raises(OptionError, match="'seed' is an option of training and method"):
