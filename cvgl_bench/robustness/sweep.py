@@ -72,20 +72,24 @@ class Sweep:
 def sweep(runs: Iterable[Run], metric: Metric) -> Sweep:
     """Execute runs of one set of weights, the first on plain queries, and compare each with the first.
 
-    Raises UsageError for a metric that the runs do not report.
+    Raises UsageError for a metric that has no value on this split or for this method.
     """
     results: list[Result] = []
     outcomes: list[Outcome] = []
     finished: list[Run] = []
     for run in runs:
         result = execute(run)
-        if metric.id not in result.metrics.overall:
-            raise UsageError(f"{metric.id} is not reported for {run.method.title}; choose another --metric.")
+        estimate = result.metrics.overall.get(metric.id)
+        if estimate is None or estimate.value is None:
+            raise UsageError(
+                f"{metric.id} has no value for {run.method.title} on {result.task.dataset}"
+                + (f" ({metric.undefined})" if estimate and metric.undefined else "")
+                + "; choose another --metric."
+            )
         finished.append(run)
         results.append(result)
         outcomes.append(read_outcome(run.folder / OUTCOME))
-        value = print_estimate(result.metrics.overall[metric.id], metric.unit)
-        run.say(f"{run.task.test.variant}: {metric.id} {value} {metric.unit}")
+        run.say(f"{run.task.test.variant}: {metric.id} {print_estimate(estimate, metric.unit)} {metric.unit}")
     changes = [
         _change(run, metric, plain=outcomes[0], changed=outcome)
         for run, outcome in zip(finished[1:], outcomes[1:], strict=True)

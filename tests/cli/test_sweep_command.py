@@ -103,6 +103,13 @@ def test_only_finished_runs_are_swept(run_command, tmp_path):
     assert answer.code == 2 and "is not a finished run: it has no result.json" in answer.err
 
 
-def test_a_metric_that_the_runs_do_not_report_is_refused(run_command, finished):
+def test_a_metric_without_a_value_is_refused(run_command, finished):
     answer = run_command("sweep", finished, "--metric", "mean_position_error_m", "--variant", "jpeg:10")
-    assert answer.code == 2 and "not reported" in answer.err
+    assert answer.code == 2 and "mean_position_error_m has no value for Frozen backbone" in answer.err
+    answer = run_command("sweep", finished, "--metric", "recall@1%", "--variant", "jpeg:10")
+    assert answer.code == 2 and "(there are fewer than 100 references, and" in answer.err
+
+
+def test_plain_queries_alone_are_a_sweep_too(run_command, finished):
+    answer = run_command("sweep", finished, "--variant", "none", "--json")
+    assert answer.code == 0 and list(json.loads(answer.out)["variants"]) == ["none"]
