@@ -81,6 +81,8 @@ def _fetch(
     report = None
     if not given["dry_run"]:
         _require_terms(card, providers, accepted=given["accept_terms"])
+        for provider in providers.values():
+            provider.require_access()
         jobs = listing.jobs_of(card, root, **chosen)
         with progress(sum(entry.listed for entry in found.values()), f"fetch {card.name}") as bar:
             report = download.download(

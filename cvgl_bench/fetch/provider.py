@@ -50,6 +50,9 @@ class Provider(ABC):
         self.client = client
         self.settings = settings
 
+    def require_access(self) -> None:  # noqa: B027 (most providers need none)
+        """Raise UsageError where the user's key is missing; called before the first file, by no dry run."""
+
     @abstractmethod
     def image(self, wanted: Wanted) -> ImageArray:
         """Return the pixels of a file, in its size; called from many threads.

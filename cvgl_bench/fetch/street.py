@@ -84,13 +84,17 @@ class GoogleMapTiles(Provider):
     def __init__(self, client: Client, settings: Mapping[str, Any]) -> None:
         super().__init__(client, settings)
         self._key = os.environ.get(KEY_VARIABLE, "")
-        if not self._key:
-            raise UsageError(
-                f"Panoramas need your own Google key in the environment variable {KEY_VARIABLE}."
-            )
         client.keep_secret(self._key)
         self._lock = threading.Lock()
         self._session, self._ends_s = "", 0.0
+
+    def require_access(self) -> None:
+        """Raise UsageError without a key; whether Google takes it, the first session shows."""
+        if not self._key:
+            raise UsageError(
+                f"Panoramas need your own Google key in the environment variable {KEY_VARIABLE}; "
+                "--only tiles fetches the tiles alone."
+            )
 
     def image(self, wanted: Wanted) -> ImageArray:
         """Return the panorama whose id is in the file's name, its centre column looking north."""

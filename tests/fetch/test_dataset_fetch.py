@@ -166,6 +166,20 @@ def test_panoramas_come_by_id(lists, serve, monkeypatch):
     assert "my-google-key" not in output + (root / "fetch_manifest.jsonl").read_text()
 
 
+def test_panoramas_are_counted_without_a_key_and_fetched_with_one_only(lists, tiles, monkeypatch):
+    card, root = lists
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    values = yaml.safe_load(card.read_text())
+    values["fetch"] = {"tiles": {"url": tiles}, "panoramas": {"provider": "google"}}
+    card.write_text(yaml.safe_dump(values))
+    arguments = [str(card), "--data-root", str(root), "--allow-private", "--accept-terms"]
+    output = invoke(*arguments, "--dry-run")
+    assert "tiles by xyz: 18 listed" in output and "panoramas by google: 36 listed" in output
+    result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, UsageError) and KEY_VARIABLE in str(result.exception)
+    assert not list(root.glob("*/satellite")), "said before the tiles were fetched"
+
+
 def test_wrong_requests_say_so(lists):
     arguments = [str(lists[0]), "--data-root", str(lists[1])]
     for more, error, text in (

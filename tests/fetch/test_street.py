@@ -138,10 +138,12 @@ def test_a_refused_key_says_what_to_do_and_not_the_key(provider, monkeypatch):
     assert "wrong-secret" not in str(caught.value)
 
 
-def test_no_key_is_said_at_once(client, monkeypatch):
+def test_no_key_is_said_before_the_first_file(client, monkeypatch):
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    with pytest.raises(UsageError, match="GOOGLE_MAPS_API_KEY"):
-        GoogleMapTiles(client, {})
+    google = GoogleMapTiles(client, {})
+    assert google.requests(wanted(256)) == 9, "which needs no key"
+    with pytest.raises(UsageError, match="GOOGLE_MAPS_API_KEY.*--only tiles"):
+        google.require_access()
 
 
 def test_a_card_cannot_choose_who_gets_the_key(provider):
