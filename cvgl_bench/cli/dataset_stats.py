@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(place: Place, split: str | None, figure: Path | None, as_json: bool) -> None:
-    """Describe the test cities of a split of DATASET: counts, tiles, area, decentrality, leakage.
+    """Describe the cities of a split of DATASET: counts, tiles, area, decentrality, leakage.
+
+    Of a city that tests its test queries are described, of one that only trains its training queries.
 
     \b
     Examples:

@@ -25,11 +25,13 @@ SQUARE_METRES_PER_KM2 = 1e6
 class CityStatistics:
     """A city of a split. Lengths in metres, shares as fractions; None where it does not apply.
 
-    stride_m: median distance between neighbouring tiles, east and north. overlap: share of a tile's side
-    that its neighbour covers too, likewise. query_spacing_m: median distance from a test query to the
-    nearest other. not_covering: share of test queries with a cover that does not contain them, by the
-    coordinates in the names. shared_positives: share of test queries whose positive is also that of a
-    training query. training_distance_m: median distance from a test query to the nearest training query.
+    Queries are those that test, or in a city that only trains (`test_queries` is 0) those that train; tiles
+    are the references of the same part. stride_m: median distance between neighbouring tiles, east and
+    north. overlap: share of a tile's side that its neighbour covers too, likewise. query_spacing_m: median
+    distance from a query to the nearest other. not_covering: share of queries with a cover that does not
+    contain them, by the coordinates in the names. shared_positives: share of test queries whose positive is
+    also that of a training query. training_distance_m: median distance from a test query to the nearest
+    training query.
     """
 
     city: str
@@ -51,9 +53,14 @@ class CityStatistics:
 
 
 def city_statistics(task: Task) -> list[CityStatistics]:
-    """Return the numbers of every city that tests, in the card's order."""
-    present = set(task.test.queries["city"])
-    return [_city(task, city) for city in task.dataset.cities if city in present]
+    """Return the numbers of every city, those that test before those that only train, in the card's order."""
+    tested, trained = (set(part.queries["city"]) for part in (task.test, task.train))
+    return [
+        _city(task, city, part)
+        for part, present in ((task.test, tested), (task.train, trained - tested))
+        for city in task.dataset.cities
+        if city in present
+    ]
 
 
 def histogram_edges(task: Task) -> list[float]:
@@ -61,18 +68,20 @@ def histogram_edges(task: Task) -> list[float]:
     return list(task.dataset.decentrality_edges)
 
 
-def _city(task: Task, city: str) -> CityStatistics:
-    test, train = task.test, task.train
-    of_test, of_train = _rows(test.queries, city), _rows(train.queries, city)
-    tiles = test.references.iloc[_rows(test.references, city)]
+def _city(task: Task, city: str, part: Split) -> CityStatistics:
+    train = task.train
+    of_test, of_train = _rows(task.test.queries, city), _rows(train.queries, city)
+    own = of_test if len(of_test) else of_train
+    tiles = part.references.iloc[_rows(part.references, city)]
     centre = float(tiles["lat"].mean()), float(tiles["lon"].mean())
     sides_m = tiles[["width_px", "height_px"]].to_numpy() * tiles[["m_per_px"]].to_numpy()
     side_m = float(np.median(sides_m))
     stride = _stride_m(tiles["lat"].to_numpy(), tiles["lon"].to_numpy())
     area = _area_km2(plane_m(tiles["lat"].to_numpy(), tiles["lon"].to_numpy(), about=centre), sides_m)
-    here = _places(test, of_test, centre)
-    decentrality = test.decentrality[of_test]
-    offset_px = np.abs(test.position_px[of_test] - test.tile_size_px[of_test, ::-1] / 2)
+    here = _places(part, own, centre)
+    to_training_m = nearest_m(here, _places(train, of_train, centre)) if len(of_test) else np.empty(0)
+    decentrality = part.decentrality[own]
+    offset_px = np.abs(part.position_px[own] - part.tile_size_px[own, ::-1] / 2)
     return CityStatistics(
         city=city,
         tiles=len(tiles),
@@ -87,9 +96,9 @@ def _city(task: Task, city: str) -> CityStatistics:
         decentrality={f"{q:g}": float(np.quantile(decentrality, q)) for q in QUANTILES},
         decentrality_histogram=np.histogram(decentrality, histogram_edges(task))[0].tolist(),
         largest_offset_px=float(offset_px.max()),
-        not_covering=_not_covering(test, of_test),
-        shared_positives=_shared_positives(train, test, of_test),
-        training_distance_m=_median(nearest_m(here, _places(train, of_train, centre))),
+        not_covering=_not_covering(part, own),
+        shared_positives=_shared_positives(train, part, own) if len(of_test) else None,
+        training_distance_m=_median(to_training_m),
     )
 
 

@@ -112,9 +112,13 @@ def test_the_label_editions_of_the_card_are_true_resolutions():
         assert scale == pytest.approx(float(geo.metres_per_px(lat[city], 20)), rel=2e-3)
 
 
-def test_only_cities_that_test_are_described(worlds, copy):
+def test_cities_that_only_train_follow_those_that_test(worlds, copy):
     card, root = copy()
     task = layouts.read_task(card, "cross", root)
-    (city,) = city_statistics(task)
-    assert city.city == "Rio" and city.train_queries == 0
-    assert city.training_distance_m is None and city.shared_positives == 0
+    rio, chicago = city_statistics(task)
+    assert rio.city == "Rio" and (rio.train_queries, rio.test_queries) == (0, 12)
+    assert rio.training_distance_m is None and rio.shared_positives == 0
+    assert chicago.city == "Chicago" and (chicago.train_queries, chicago.test_queries) == (12, 0)
+    assert chicago.training_distance_m is None and chicago.shared_positives is None
+    assert chicago.tiles == len(task.train.references) and sum(chicago.decentrality_histogram) == 12
+    assert chicago.decentrality["1"] == task.train.decentrality.max()
