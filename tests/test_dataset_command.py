@@ -116,4 +116,6 @@ def test_help_needs_no_heavy_module():
 
 
 def test_the_table_of_commands_names_every_one():
-    assert {"info", "verify", "stats", "show", "export", "fetch", "build", "plan"} == set(DatasetGroup.commands_help)
+    assert {"info", "verify", "stats", "show", "export", "fetch", "build", "plan"} == set(
+        DatasetGroup.commands_help
+    )
