@@ -24,14 +24,10 @@ from cvgl_bench.variants import PLAIN
 Facts = dict[str, Any]
 
 
-def method_facts(method: Method, network: nn.Module) -> Facts | None:
-    """Return what a method and its network add to a key, or None where no file holds the method's code."""
-    code = code_digest(type(method))
-    if code is None:
-        return None
+def method_facts(method: Method, network: nn.Module) -> Facts:
+    """Return what a method and its network add to a key."""
     return {
         "method": method.name,
-        "code": code,
         "options": dataclasses.asdict(method.options),
         "weights": weights_digest(network),
     }
@@ -86,7 +82,8 @@ def images_digest(split: Split, view: View) -> str:
 def code_digest(method_class: type[Method]) -> str | None:
     """Return the SHA-256 of the source of all packages that a method's classes are defined in.
 
-    A version number would do for released code alone: whoever writes a method changes the code first.
+    None where no file holds it. A version number would do for released code alone: whoever writes a
+    method changes the code first. Call this early, since files may change while their code runs.
     """
     digest = hashlib.sha256()
     known = sys.stdlib_module_names | set(provenance.RECORDED_DISTRIBUTIONS)

@@ -62,10 +62,10 @@ def evaluate(
         mixed_precision=options.embed_precision,
     )
     # Without images, embedding is quicker than reading, and need not follow from the weights.
-    facts = method_facts(method, network) if store is not None and method.needs_images else None
-    if store is not None and facts is not None:
+    if store is not None and method.needs_images:
         precision = autocast_type(options.embed_precision, place.device)
-        facts |= machine_facts(place.device, precision, options.embed_batch_size)
+        machine = machine_facts(place.device, precision, options.embed_batch_size)
+        facts = {**method_facts(method, network), **machine}
         embed = partial(store.embed, embed, facts, split)
     references, queries = embed(view="reference"), embed(view="query")
     ranking = rank(

@@ -18,6 +18,7 @@ from torch import nn
 from cvgl_bench import provenance
 from cvgl_bench.cache import cache_folder
 from cvgl_bench.checkpoints import file_sha256, load_weights, save_tensors
+from cvgl_bench.embedding_keys import code_digest
 from cvgl_bench.embedding_store import EmbeddingStore
 from cvgl_bench.errors import CheckpointError, UsageError
 from cvgl_bench.evaluation import Place, Scores, evaluate, score
@@ -104,6 +105,7 @@ def execute(run: Run) -> Result:
     """
     place = Place(choose_device(run.options.machine.device), choose_workers(run.options.machine.workers))
     _check_task(run)
+    store = _open_store(run)
     seconds: dict[str, float] = {}
     network = _build(run, place)
     selection = Selection(rule="none")
@@ -112,7 +114,6 @@ def execute(run: Run) -> Result:
             selection = _train(run, network, place)
         save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
         (run.folder / STATE).unlink(missing_ok=True)
-    store = _open_store(run)
     with _timed(seconds, "evaluate"):
         found = evaluate(
             run.method,
@@ -211,14 +212,19 @@ def _log_losses(path: Path, epoch: int, losses: Mapping[str, float], seconds: fl
 
 
 def _open_store(run: Run) -> EmbeddingStore | None:
-    """Return the store of the weights that are reported; validation in between keeps nothing."""
+    """Return the store of the weights that are reported; validation in between keeps nothing.
+
+    Opened before training, in whose course somebody may edit the code that runs.
+    """
     limit_bytes = run.options.machine.store_gb * 1e9
-    if not limit_bytes:
+    code = code_digest(type(run.method))
+    if not limit_bytes or code is None:
         return None
     context = {
         "dataset": run.task.dataset.name,
         "split": run.task.split,
         "label_edition": run.task.label_edition,
+        "code": code,
         "distribution": str(run.plugins.methods.entry(run.method.name).origin),
     }
     return EmbeddingStore(cache_folder(), limit_bytes=limit_bytes, context=context, say=run.say)

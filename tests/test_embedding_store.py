@@ -20,7 +20,13 @@ from cvgl_bench.options import option
 from cvgl_bench.variants import Variant
 
 CPU = Place(device=torch.device("cpu"), workers=0)
-CONTEXT = {"dataset": "noise", "split": "same", "label_edition": "first", "distribution": "x 1.0"}
+CONTEXT = {
+    "dataset": "noise",
+    "split": "same",
+    "label_edition": "first",
+    "distribution": "x 1.0",
+    "code": "c",
+}
 FACTS = {"method": "m", "weights": "w" * 64, "options": {}}
 
 
@@ -114,7 +120,7 @@ def _network(seed):
     return torch.nn.Linear(3, 8)
 
 
-def test_whatever_shapes_embeddings_makes_them_anew(prepared, split, network, monkeypatch):
+def test_whatever_shapes_embeddings_makes_them_anew(prepared, split):
     both = len(split.queries) + len(split.references)
     assert prepared() == both
     assert prepared(net=_network(1)) == both, "other weights"
@@ -128,9 +134,7 @@ def test_whatever_shapes_embeddings_makes_them_anew(prepared, split, network, mo
     assert prepared(options=EvaluationOptions(embed_precision="bf16")) == both, "the precision"
     moved = dataclasses.replace(split, position_px=split.position_px + 0.5)
     assert prepared(on=moved) == both, "the labels"
-    monkeypatch.setattr("cvgl_bench.embedding_keys.code_digest", lambda method: "edited")
-    assert prepared() == both, "the method's code"
-    monkeypatch.undo()
+    assert prepared(code="edited") == both, "the method's code"
     assert prepared() == 0
 
 

@@ -198,6 +198,32 @@ def test_reported_weights_are_embedded_once_and_the_record_says_so(run, tmp_path
     assert second["environment"]["stored_embeddings"] == ["reference", "query"]
 
 
+def test_edited_code_is_embedded_anew_and_code_without_a_file_is_not_stored(run, tmp_path, monkeypatch):
+    assert run("--epochs", "1", "--output", "a").exit_code == 0
+    weights = ("--eval-only", "--checkpoint", "a/weights.safetensors")
+    monkeypatch.setattr("cvgl_bench.runs.code_digest", lambda method: "edited")
+    assert "from the store" not in run(*weights, "--output", "b").output
+    assert len(stored()) == 4
+    monkeypatch.setattr("cvgl_bench.runs.code_digest", lambda method: None)
+    assert run(*weights, "--output", "c").exit_code == 0
+    assert len(stored()) == 4
+
+
+def test_code_edited_while_it_trains_is_not_taken_for_the_code_that_ran(run, monkeypatch):
+    code = ["before"]
+    monkeypatch.setattr("cvgl_bench.runs.code_digest", lambda method: code[0])
+    loss = MeanColour.loss
+
+    def edited(self, network, batch):
+        code[0] = "after"
+        return loss(self, network, batch)
+
+    monkeypatch.setattr(MeanColour, "loss", edited)
+    assert run("--epochs", "1", "--output", "a").exit_code == 0
+    manifests = (cache.cache_folder() / "embeddings").glob("*/manifest.json")
+    assert {json.loads(file.read_text())["key"]["code"] for file in manifests} == {"before"}
+
+
 def test_the_store_can_be_switched_off(run, tmp_path):
     assert run("--epochs", "1", "--output", "a", "--set", "store_gb=0").exit_code == 0
     assert stored() == []
