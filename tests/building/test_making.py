@@ -317,6 +317,37 @@ def test_helsinki_becomes_a_data_set(build, sample_data):
     assert (task.test.root / query).read_bytes() == original.read_bytes()
 
 
+def test_real_panoramas_are_placed_and_turned_by_their_exif_data(build, sample_data, tmp_path):
+    """Four metres apart, which is why the tiles are so small."""
+    x, y = (int(v) // 256 for v in geo.mercator_px(49.0069, 1.91919, 19))
+    for i in (-1, 0, 1):
+        (tmp_path / "tiles" / "19" / str(x + i)).mkdir(parents=True)
+        for j in (-1, 0, 1):
+            noise((256, 256), seed=3 * i + j + 9).save(tmp_path / "tiles/19" / str(x + i) / f"{y + j}.png")
+    made = build(
+        imagery=str(tmp_path / "tiles"),
+        photos=str(sample_data / "panoramas"),
+        zoom=19.0,
+        tile_px=16,
+        block_m=2.0,
+        buffer_m=0.0,
+        panorama_width_px=1024,
+    )
+    _, task, found = load(made)
+    assert found.passed, found.problems
+    headings = {"1": 349.058, "3": 1.474}
+    for path in [*task.train.queries["path"], *task.test.queries["path"]]:
+        name = path.rpartition("/")[2].partition(",")[0]
+        with Image.open(sample_data / "panoramas" / f"{name}.jpg") as original:
+            small = np.asarray(original.resize((1024, 512), Image.Resampling.BOX)).astype(float)
+        stored = read_image(task.test.root / path).astype(float)
+        shifts = np.arange(-60, 61)
+        away = [np.abs(np.roll(small, shift, axis=1) - stored)[::8].mean() for shift in shifts]
+        turn_deg = (headings.pop(name) + 180) % 360 - 180
+        assert abs(shifts[np.argmin(away)] - turn_deg / 360 * 1024) <= 1
+    assert not headings
+
+
 @pytest.mark.parametrize("layout", ["dress", "vigor"])
 def test_the_labels_of_the_generated_world_come_out_again(build, tmp_path, layout):
     world, plan = tmp_path / "world", _plan(layout)
