@@ -30,6 +30,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, *, metadata: dict[st
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
         save_file(whole, temporary, metadata=metadata)
+        _flush(temporary)
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
@@ -37,6 +38,12 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, *, metadata: dict[st
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file is on the disk: after a power cut its new name could else hold nothing."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

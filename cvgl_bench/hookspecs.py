@@ -64,7 +64,7 @@ def cvgl_metrics() -> list[Metric]:
 
 @hookspec
 def cvgl_epoch_finished(run: Run, epoch: int, losses: dict[str, float]) -> None:
-    """Called after an epoch's last step, before any validation.
+    """Called after an epoch's last step, before any validation; once, however often a run is resumed.
 
     :param run: the run in progress.
     :param epoch: number of the epoch that ended, from 1.

@@ -3,17 +3,67 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
+from cvgl_bench.errors import CvglError
 from cvgl_bench.images import ImageArray, read_image
 from cvgl_bench.method import Method, Pair, TrainableMethod, View
 from cvgl_bench.splits import Split
+
+
+class Loader:
+    """Batches of a data set, read by worker processes; raises what reading an item raised there.
+
+    torch's own loader would put the worker's traceback into the message.
+    """
+
+    def __init__(self, items: Dataset, *, workers: int, **settings: Any) -> None:
+        if workers:
+            settings |= {"prefetch_factor": 4, "worker_init_fn": _leave_interrupts_to_the_run}
+        # A loader draws from torch's global generator, and how often depends on the number of workers,
+        # unless it has a generator of its own; a network's dropout would differ with it.
+        settings["generator"] = torch.Generator()
+        self._loader = DataLoader(
+            _Reported(items), num_workers=workers, collate_fn=_stack_or_report, **settings
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._loader:
+            if isinstance(batch, CvglError):
+                raise batch
+            yield batch
+
+
+class _Reported(Dataset):
+    """The items of a data set, and in place of one that cannot be read the error that says why."""
+
+    def __init__(self, items: Dataset) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self._items[key]
+        except CvglError as error:
+            return error
+
+
+def _stack_or_report(items: list[Any]) -> Any:
+    return next((item for item in items if isinstance(item, CvglError)), None) or default_collate(items)
+
+
+def _leave_interrupts_to_the_run(worker: int) -> None:
+    """Ignore Ctrl-C, which reaches every process of a terminal: the run finishes its step first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class SplitImages:
@@ -76,12 +126,12 @@ def view_loader(
     batch_size: int,
     workers: int,
     rows: Sequence[int] | None = None,
-) -> DataLoader:
+) -> Loader:
     """Return batches of one view's prepared images in row order, or in the order of `rows`."""
     images = ViewImages(method, split, view)
     chosen = torch.utils.data.Subset(images, rows) if rows is not None else images
     workers = workers if method.needs_images else 0
-    return DataLoader(chosen, batch_size=batch_size, num_workers=workers, **_worker_settings(workers))
+    return Loader(chosen, workers=workers, batch_size=batch_size)
 
 
 class EpochBatches:
@@ -105,17 +155,12 @@ class EpochBatches:
 
 def pair_loader(
     method: TrainableMethod, split: Split, *, batches: EpochBatches, seed: int, workers: int
-) -> DataLoader:
+) -> Loader:
     """Return augmented training batches: dicts of stacked tensors, in the order `batches` gives."""
     pairs = TrainingPairs(method, split, seed=seed)
-    settings = _worker_settings(workers) | ({"persistent_workers": True} if workers else {})
-    return DataLoader(pairs, batch_sampler=batches, num_workers=workers, **settings)
+    return Loader(pairs, workers=workers, batch_sampler=batches, persistent_workers=workers > 0)
 
 
 def choose_workers(workers: int | None) -> int:
     """Return the number of worker processes: what was asked for, or one a core up to eight."""
     return min(multiprocessing.cpu_count(), 8) if workers is None else workers
-
-
-def _worker_settings(workers: int) -> dict[str, Any]:
-    return {"prefetch_factor": 4} if workers else {}

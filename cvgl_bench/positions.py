@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from cvgl_bench import geo
-from cvgl_bench.loading import SplitImages
+from cvgl_bench.loading import Loader, SplitImages
 from cvgl_bench.method import Locates
 from cvgl_bench.progress import progress
 from cvgl_bench.splits import Split
@@ -70,7 +70,7 @@ def _answers(
     batch_size: int,
     workers: int,
 ) -> NDArray[np.float64]:
-    loader = DataLoader(_PairImages(method, split, rows), batch_size=batch_size, num_workers=workers)
+    loader = Loader(_PairImages(method, split, rows), workers=workers, batch_size=batch_size)
     answers = []
     network.eval()
     with torch.inference_mode(), progress(len(rows), "locate queries") as bar:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,9 +28,10 @@ from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import MethodRecord, Result, Selection, TaskRecord, write_result
 from cvgl_bench.run_options import RunOptions
 from cvgl_bench.splits import Task
-from cvgl_bench.training.loop import Losses, Setting, start, train
-from cvgl_bench.training.selection import Selector
-from cvgl_bench.training.state import restore_state, save_state
+from cvgl_bench.training.loop import Losses, Setting, Training, start, train
+from cvgl_bench.training.losses_file import LossesFile
+from cvgl_bench.training.selection import BEST, BEST_EPOCH, Selector
+from cvgl_bench.training.state import Saver, restore_state
 from cvgl_bench.variants import PLAIN, Variant
 
 WEIGHTS, STATE, LOSSES, OUTCOME, RESULT, REQUEST = (
@@ -43,6 +43,9 @@ WEIGHTS, STATE, LOSSES, OUTCOME, RESULT, REQUEST = (
     "options.yaml",
 )
 """Names of the files in a run folder."""
+
+HALF_WRITTEN = (".*.tmp", ".tmp*")
+"""Names of files before they are whole: ours, and those that safetensors writes before renaming."""
 
 
 @dataclass(frozen=True)
@@ -101,19 +104,16 @@ def make_folder(folder: Path) -> None:
 def execute(run: Run) -> Result:
     """Do everything a run does and return its record, which is on disk by then.
 
-    Raises CvglError for whatever a person can mend; the folder then holds no `result.json`.
+    Raises CvglError for whatever a person can mend; the folder then holds no `result.json`, and what
+    is refused before training begins leaves no folder.
     """
-    place = Place(choose_device(run.options.machine.device), choose_workers(run.options.machine.workers))
-    _check_task(run)
+    place, network = _begin(run)
     store = _open_store(run)
     seconds: dict[str, float] = {}
-    network = _build(run, place)
     selection = Selection(rule="none")
     if run.trains:
-        with _timed(seconds, "train"):
-            selection = _train(run, network, place)
+        selection, seconds["train"] = _train(run, network, place)
         save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
-        (run.folder / STATE).unlink(missing_ok=True)
     with _timed(seconds, "evaluate"):
         found = evaluate(
             run.method,
@@ -137,8 +137,23 @@ def execute(run: Run) -> Result:
         environment["stored_embeddings"] = store.reused
     result = _record(run, environment, scored=scored, selection=selection, seconds=seconds)
     write_result(result, run.result_path)
+    _tidy(run.folder)
     run.plugins.hook.cvgl_run_finished(run=run, result=result)
     return result
+
+
+def _begin(run: Run) -> tuple[Place, nn.Module]:
+    """Return where to compute and the network to start from; a run refused here leaves no folder."""
+    try:
+        machine = run.options.machine
+        place = Place(choose_device(machine.device), choose_workers(machine.workers))
+        _check_task(run)
+        return place, _build(run, place)
+    except BaseException:
+        if not run.resume:
+            (run.folder / REQUEST).unlink(missing_ok=True)
+            run.folder.rmdir()
+        raise
 
 
 def choose_device(name: str) -> torch.device:
@@ -179,36 +194,51 @@ def _build(run: Run, place: Place) -> nn.Module:
     return network.to(place.device)
 
 
-def _train(run: Run, network: nn.Module, place: Place) -> Selection:
+def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float]:
+    """Train what is left to train; return the chosen epoch and the seconds of all that was trained."""
     options = run.options.training
     selector = Selector(run.method, run.task, options, run.options.evaluation, place, run.folder)
     setting = Setting(run.method, selector.train_split, options, place.device, place.workers)
     state = start(setting, network)
+    saver, log = Saver(run.folder / STATE), LossesFile(run.folder / LOSSES)
     if run.resume and (run.folder / STATE).exists():
         restore_state(state, run.folder / STATE)
         selector.restore()
-        run.say(f"continuing after epoch {state.epoch}")
+        run.say(f"continuing after {_reached(state)}")
+
+    def on_advance(stop: bool) -> None:
+        if stop:
+            saver.save(state)
+            run.say(f"stopped after {_reached(state)}; continue with `cvgl-bench run --resume {run.folder}`")
+        else:
+            saver.save_if_due(state)
 
     def on_epoch(losses: Losses, seconds: float) -> None:
-        _log_losses(run.folder / LOSSES, state.epoch, losses, seconds)
-        run.plugins.hook.cvgl_epoch_finished(run=run, epoch=state.epoch, losses=losses)
-        found = selector.validate(network, state.epoch)
+        if selector.validates:
+            saver.save(state)
+        epoch = state.epoch + 1
+        # The row says that the listeners have heard of the epoch: a resumed run may come here again.
+        if epoch not in log:
+            run.plugins.hook.cvgl_epoch_finished(run=run, epoch=epoch, losses=losses)
+            log.add(epoch, losses, seconds=seconds)
+        found = selector.validate(network, epoch)
         if found is not None:
             run.say(f"  recall@1 on {selector.where}: {100 * found:.2f} %")
-        save_state(state, run.folder / STATE)
 
-    train(setting, state, on_epoch=on_epoch)
-    return selector.finish(network, state.epoch)
+    train(setting, state, on_advance=on_advance, on_epoch=on_epoch)
+    saver.save(state)
+    return selector.finish(network, state.epoch), state.seconds
 
 
-def _log_losses(path: Path, epoch: int, losses: Mapping[str, float], seconds: float) -> None:
-    row = {"epoch": epoch, "seconds": round(seconds, 3), **losses}
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+def _reached(state: Training) -> str:
+    return f"epoch {state.epoch}" + (f" and {state.batch} steps of the next" if state.batch else "")
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what only resuming needs, and what killed processes left half-written."""
+    for pattern in (STATE, BEST, BEST_EPOCH, *HALF_WRITTEN):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _open_store(run: Run) -> EmbeddingStore | None:

@@ -329,7 +329,31 @@ def test_a_missing_image_is_found_before_training(run, noise_world, tmp_path):
     finally:
         hidden.rename(victim)
     assert victim.name in str(done.exception)
-    assert not (tmp_path / "o" / "losses.csv").exists()
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_image_that_breaks_off_is_named_in_one_line_whoever_reads_it(run, noise_world, tmp_path, workers):
+    victim = next((noise_world[1] / "Aa" / "panorama").iterdir())
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[: len(whole) // 2])
+    try:
+        done = run("--output", "o", "--workers", workers)
+    finally:
+        victim.write_bytes(whole)
+    assert isinstance(done.exception, CvglError)
+    assert str(done.exception).startswith(f"The image {victim} is damaged")
+    assert "\n" not in str(done.exception)
+    assert not (tmp_path / "o" / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--device", "cuda:99"], ["--eval-only"], ["--checkpoint", "nowhere.safetensors"]]
+)
+def test_a_run_refused_before_it_begins_leaves_no_folder(run, tmp_path, wrong):
+    done = run("--output", "o", *wrong)
+    assert isinstance(done.exception, CvglError)
+    assert not (tmp_path / "o").exists()
 
 
 def test_expected_errors_are_one_line_and_an_exit_code(noise_world):

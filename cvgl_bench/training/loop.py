@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,10 +16,11 @@ from cvgl_bench.embedding import autocast, autocast_type, embed_split
 from cvgl_bench.errors import TrainingError
 from cvgl_bench.loading import EpochBatches, pair_loader
 from cvgl_bench.method import TrainableMethod
-from cvgl_bench.progress import Progress, progress
+from cvgl_bench.progress import progress
 from cvgl_bench.retrieval import nearest
 from cvgl_bench.sampling import gps_neighbours, neighbour_batches, random_batches, similar_neighbours
 from cvgl_bench.splits import Split
+from cvgl_bench.training.interruption import Interruption
 from cvgl_bench.training.options import TrainingOptions
 from cvgl_bench.training.schedule import warmup_cosine
 
@@ -43,6 +43,19 @@ class Training:
     """Epochs finished."""
     step: int = 0
     """Optimiser steps taken."""
+    batch: int = 0
+    """Batches of the epoch in progress that are done; its batches follow from seed, epoch and neighbours."""
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    """Sum of every loss term over those batches."""
+    seconds: float = 0.0
+    """Time that training took so far, interruptions left out."""
+    epoch_began_s: float = 0.0
+    """What `seconds` was when the epoch in progress began."""
+
+    def finish_epoch(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch, self.batch, self.sums = self.epoch + 1, 0, {}
+        self.epoch_began_s = self.seconds
 
 
 @dataclass(frozen=True)
@@ -70,20 +83,61 @@ def start(setting: Setting, network: nn.Module) -> Training:
     return Training(network, optimizer, scaler)
 
 
-def train(setting: Setting, state: Training, *, on_epoch: Callable[[Losses, float], None]) -> None:
-    """Run the remaining epochs; `on_epoch(losses, seconds)` is called after each."""
+def train(
+    setting: Setting,
+    state: Training,
+    *,
+    on_advance: Callable[[bool], None],
+    on_epoch: Callable[[Losses, float], None],
+) -> None:
+    """Run what remains of the epoch in progress and the epochs after it.
+
+    `on_epoch(losses, seconds)` is called after an epoch's last step; the epoch counts as finished when it
+    returns. `on_advance(stop)` is called after each step and epoch. Asked to end by Ctrl-C or SIGTERM,
+    it finishes the step, calls `on_advance(True)` and raises KeyboardInterrupt. Raises TrainingError
+    for a loss that is not finite.
+    """
     batches = EpochBatches()
     loader = pair_loader(
         setting.method, setting.split, batches=batches, seed=setting.options.seed, workers=setting.workers
     )
+    began = time.perf_counter() - state.seconds
     while state.epoch < setting.options.epochs:
-        began = time.perf_counter()
-        epoch = state.epoch + 1
-        batches.fill(epoch, _epoch_batches(setting, state, epoch))
-        with progress(len(batches), f"epoch {epoch}/{setting.options.epochs}") as bar:
-            losses = _train_epoch(setting, state, loader, bar)
-        state.epoch = epoch
-        on_epoch(losses, time.perf_counter() - began)
+        rows = _epoch_batches(setting, state, state.epoch + 1)
+        batches.fill(state.epoch + 1, rows[state.batch :])
+        title = f"epoch {state.epoch + 1}/{setting.options.epochs}"
+        with Interruption() as interruption, progress(len(rows), title) as bar:
+            bar.advance(state.batch)
+            state.network.train()
+            for batch in loader:
+                _train_batch(setting, state, batch, steps=len(rows))
+                state.seconds = time.perf_counter() - began
+                bar.advance()
+                if interruption.asked:
+                    break
+                on_advance(False)
+        if interruption.asked:
+            on_advance(True)
+            raise KeyboardInterrupt
+        on_epoch(mean_losses(state), state.seconds - state.epoch_began_s)
+        state.seconds = time.perf_counter() - began
+        state.finish_epoch()
+        on_advance(False)
+
+
+def mean_losses(state: Training) -> Losses:
+    """Return the mean of every loss term over the epoch in progress, and of their sum as 'total'.
+
+    Raises TrainingError where the total is not finite.
+    """
+    losses = {name: float(value) / state.batch for name, value in state.sums.items()}
+    losses["total"] = sum(losses.values())
+    if not math.isfinite(losses["total"]):
+        raise TrainingError(
+            f"The loss is no longer finite in epoch {state.epoch + 1} ({losses}). "
+            "Lower `learning_rate` or set `mixed_precision=off`."
+        )
+    return losses
 
 
 def _epoch_batches(setting: Setting, state: Training, epoch: int) -> NDArray[np.int64]:
@@ -94,7 +148,8 @@ def _epoch_batches(setting: Setting, state: Training, epoch: int) -> NDArray[np.
         return random_batches(split.truth, options.batch_size, generator=generator, avoid=avoid)
     if state.neighbours is None:
         state.neighbours = _by_distance(setting)
-    if options.mine_every and epoch > 1 and (epoch - 1) % options.mine_every == 0:
+    due = options.mine_every and epoch > 1 and (epoch - 1) % options.mine_every == 0
+    if due and state.batch == 0:
         state.neighbours = _by_similarity(setting, state.network)
     return neighbour_batches(
         state.neighbours,
@@ -136,26 +191,15 @@ def _by_similarity(setting: Setting, network: nn.Module) -> NDArray[np.int64]:
     return similar_neighbours(used[found.rows], truth=split.truth, pool=pool)
 
 
-def _train_epoch(setting: Setting, state: Training, loader: Any, bar: Progress) -> Losses:
+def _train_batch(setting: Setting, state: Training, batch: dict[str, Tensor], *, steps: int) -> None:
     kind = autocast_type(setting.options.mixed_precision, setting.device)
-    sums: dict[str, Tensor] = {}
-    state.network.train()
-    for batch in loader:
-        batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
-        with autocast(kind, setting.device):
-            terms = setting.method.loss(state.network, batch)
-        _step(setting, state, sum(terms.values()), steps=len(loader))
-        for name, value in terms.items():
-            sums[name] = sums.get(name, 0) + value.detach().float()
-        bar.advance()
-    losses = {name: float(value) / len(loader) for name, value in sums.items()}
-    losses["total"] = sum(losses.values())
-    if not math.isfinite(losses["total"]):
-        raise TrainingError(
-            f"The loss is no longer finite in epoch {state.epoch + 1} ({losses}). "
-            "Lower `learning_rate` or set `mixed_precision=off`."
-        )
-    return losses
+    batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
+    with autocast(kind, setting.device):
+        terms = setting.method.loss(state.network, batch)
+    _step(setting, state, sum(terms.values()), steps=steps)
+    for name, value in terms.items():
+        state.sums[name] = state.sums.get(name, 0) + value.detach().float()
+    state.batch += 1
 
 
 def _step(setting: Setting, state: Training, loss: Tensor, *, steps: int) -> None:

@@ -47,6 +47,11 @@ class Selector:
             options.select, ""
         )
 
+    @property
+    def validates(self) -> bool:
+        """Whether epochs are compared at all."""
+        return self._held_out is not None
+
     def validate(self, network: nn.Module, epoch: int) -> float | None:
         """Return recall@1 after an epoch (None where nothing is validated) and keep the best weights."""
         due = epoch % self._options.validate_every == 0 or epoch == self._options.epochs
@@ -74,7 +79,6 @@ class Selector:
         if self._best_epoch is None:
             return Selection(rule="last", epoch=last_epoch)
         network.load_state_dict(read_tensors(self._folder / BEST), strict=True)
-        (self._folder / BEST).unlink()
         return Selection(rule=self._options.select, epoch=self._best_epoch)
 
 

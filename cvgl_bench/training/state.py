@@ -1,18 +1,49 @@
-"""Saving and restoring a training run after each epoch, so that a kill loses at most one."""
+"""Saving and restoring a training run, within an epoch too, so that a kill costs seconds at most."""
 
 from __future__ import annotations
 
 import json
+import random
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from cvgl_bench.checkpoints import read_tensors, save_tensors
 from cvgl_bench.errors import CheckpointError
-from cvgl_bench.training.loop import Training
+from cvgl_bench.training.loop import Training, mean_losses
 
-NETWORK, OPTIMIZER = "network.", "optimizer."
+NETWORK, OPTIMIZER, SUMS = "network.", "optimizer.", "sums."
+
+NUMBERS = ("epoch", "step", "batch", "seconds", "epoch_began_s")
+"""Fields of `Training` that travel in the JSON tensor."""
+
+TRAINING_PER_SAVE = 50
+"""Training goes on for this many times what a save took before the next: saving costs 2 % at most."""
+
+
+class Saver:
+    """Keeps the state of a training run on disk, so recent that little is lost and seldom enough."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._due_at = time.perf_counter()
+
+    def save(self, state: Training) -> None:
+        """Save now; raises TrainingError, and keeps the last state, where the losses are not finite."""
+        mean_losses(state)
+        began = time.perf_counter()
+        save_state(state, self._path)
+        ended = time.perf_counter()
+        self._due_at = ended + TRAINING_PER_SAVE * (ended - began)
+
+    def save_if_due(self, state: Training) -> None:
+        """Save if the last save has paid off."""
+        if time.perf_counter() >= self._due_at:
+            self.save(state)
 
 
 def save_state(state: Training, path: Path) -> None:
@@ -20,12 +51,14 @@ def save_state(state: Training, path: Path) -> None:
     tensors = {NETWORK + name: tensor for name, tensor in state.network.state_dict().items()}
     for row, slots in state.optimizer.state_dict()["state"].items():
         tensors |= {f"{OPTIMIZER}{row}.{name}": torch.as_tensor(value) for name, value in slots.items()}
+    tensors |= {SUMS + name: value for name, value in state.sums.items()}
     if state.neighbours is not None:
         tensors["neighbours"] = torch.from_numpy(state.neighbours)
     tensors["rng"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["rng_cuda"] = torch.cuda.get_rng_state()
-    numbers = {"epoch": state.epoch, "step": state.step, "scaler": state.scaler.state_dict()}
+    if (device := _device(state)).type == "cuda":
+        tensors["rng_cuda"] = torch.cuda.get_rng_state(device)
+    numbers = {name: getattr(state, name) for name in NUMBERS}
+    numbers |= {"scaler": state.scaler.state_dict(), "random": random.getstate(), "numpy": _numpy_state()}
     tensors["numbers"] = torch.frombuffer(bytearray(json.dumps(numbers).encode()), dtype=torch.uint8)
     save_tensors(tensors, path, metadata={"kind": "training state"})
 
@@ -36,23 +69,53 @@ def restore_state(state: Training, path: Path) -> None:
     try:
         numbers = json.loads(bytes(tensors["numbers"].tolist()))
         state.network.load_state_dict(_under(tensors, NETWORK), strict=True)
-        slots: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in _under(tensors, OPTIMIZER).items():
-            row, _, slot = name.partition(".")
-            slots.setdefault(int(row), {})[slot] = tensor
-        groups = state.optimizer.state_dict()["param_groups"]
-        state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        _restore_optimizer(state, _under(tensors, OPTIMIZER))
         state.scaler.load_state_dict(numbers["scaler"])
-        torch.set_rng_state(tensors["rng"])
-        if "rng_cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["rng_cuda"])
+        for name in NUMBERS:
+            setattr(state, name, numbers[name])
+        _restore_generators(state, tensors, numbers)
     except (KeyError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path} is not a training state of this run: {reason}") from None
+    state.sums = {name: value.to(_device(state)) for name, value in _under(tensors, SUMS).items()}
     if "neighbours" in tensors:
         state.neighbours = tensors["neighbours"].numpy().astype(np.int64)
-    state.epoch, state.step = numbers["epoch"], numbers["step"]
 
 
-def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def _restore_optimizer(state: Training, tensors: Mapping[str, torch.Tensor]) -> None:
+    parameters = state.optimizer.param_groups[0]["params"]
+    slots: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        row, _, slot = name.partition(".")
+        parameter = parameters[int(row)]
+        if tensor.shape == parameter.shape:
+            # In the parameter's memory order, as before: kernels may round differently in another one.
+            tensor = torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+        slots.setdefault(int(row), {})[slot] = tensor
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _restore_generators(
+    state: Training, tensors: Mapping[str, torch.Tensor], numbers: Mapping[str, Any]
+) -> None:
+    version, internal, gauss_next = numbers["random"]
+    random.setstate((version, tuple(internal), gauss_next))
+    name, keys, *rest = numbers["numpy"]
+    np.random.set_state((name, np.array(keys, np.uint32), *rest))
+    torch.set_rng_state(tensors["rng"])
+    if "rng_cuda" in tensors and (device := _device(state)).type == "cuda":
+        torch.cuda.set_rng_state(tensors["rng_cuda"], device)
+
+
+def _numpy_state() -> list[Any]:
+    name, keys, *rest = np.random.get_state()
+    return [name, keys.tolist(), *rest]
+
+
+def _device(state: Training) -> torch.device:
+    return state.optimizer.param_groups[0]["params"][0].device
+
+
+def _under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

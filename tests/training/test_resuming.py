@@ -1,0 +1,302 @@
+"""A killed run goes on as if nothing had happened: the same bits, and only the step in progress lost."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cvgl_bench import hookimpl, run_request, runs
+from cvgl_bench.checkpoints import read_tensors
+from cvgl_bench.errors import CheckpointError
+from cvgl_bench.losses import symmetric_info_nce
+from cvgl_bench.method import TrainableMethod
+from cvgl_bench.plugins import load_plugins
+from cvgl_bench.retrieval import read_outcome
+from cvgl_bench.training import loop, state
+
+EPOCHS, STEPS, KILLS = 4, 16, 4
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the harness may catch it."""
+
+
+class Colours(TrainableMethod):
+    """Matches mean colours by a network that uses every kind of state: momentum, statistics, dropout."""
+
+    name = "colours"
+    title = "Colours"
+
+    def build(self):
+        network = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 8))
+        network.scale = nn.Parameter(torch.tensor(2.0))
+        return network
+
+    def prepare(self, image, view):
+        return torch.from_numpy(image.reshape(-1, 3).mean(axis=0) / 255 - 0.5).float()
+
+    def prepare_pair(self, pair, generator):
+        noise = torch.from_numpy(generator.normal(0, 0.01, 3)).float()
+        return {
+            "query": self.prepare(pair.query, "query") + noise,
+            "reference": self.prepare(pair.reference, "reference"),
+        }
+
+    def embed(self, network, images, view):
+        return network(images)
+
+    def loss(self, network, batch):
+        pair = (network(batch["query"]), network(batch["reference"]))
+        # Noise of all three global generators, which a method may draw from.
+        noise = torch.rand(()) + np.random.rand() + runs.random.random()
+        return {"info_nce": symmetric_info_nce(*pair, network.scale), "noise": 0.1 * noise * network.scale}
+
+
+class Listener:
+    """Records the epochs it hears of, and may fail in one of them."""
+
+    def __init__(self):
+        self.heard, self.fails_in = [], None
+
+    @hookimpl
+    def cvgl_epoch_finished(self, run, epoch, losses):
+        if epoch == self.fails_in:
+            self.fails_in = None
+            raise Killed
+        self.heard.append((epoch, losses["total"]))
+
+
+class World:
+    """Starts, resumes and reads runs of `Colours` in folders of their own."""
+
+    def __init__(self, card, root, folder):
+        offer = SimpleNamespace(__name__="offer", cvgl_methods=hookimpl(lambda: [Colours]))
+        self.plugins = load_plugins([], extra=[offer])
+        self.listener = Listener()
+        self.plugins.manager.register(self.listener)
+        self._card, self._root, self.folder = card, root, folder
+
+    def start(self, name, **options):
+        values = {
+            "batch_size": 4,
+            "epochs": EPOCHS,
+            "mine_every": 2,
+            "learning_rate": 0.05,
+            "resamples": 100,
+            "workers": 0,
+            "device": "cpu",
+            **options,
+        }
+        request = run_request.Request(
+            "colours", str(self._card), "cross", data_root=self._root, values={"--set": values}
+        )
+        runs.execute(run_request.prepare(request, self.plugins, output=self.folder / name))
+
+    def resume(self, name):
+        runs.execute(run_request.resume(self.folder / name, self.plugins))
+
+    def until_done(self, name, **options):
+        """Start a run and resume it as often as it is killed."""
+        act = lambda name: self.start(name, **options)  # noqa: E731
+        for _ in range(3 * STEPS):
+            try:
+                return act(name)
+            except (Killed, KeyboardInterrupt):
+                act = self.resume
+        raise AssertionError("the run never ends")
+
+    def found(self, name):
+        """Return what a run leaves: weights, losses without times, ranking, metrics."""
+        folder = self.folder / name
+        rows = list(csv.DictReader((folder / "losses.csv").read_text().splitlines()))
+        return SimpleNamespace(
+            files={path.name for path in folder.iterdir()},
+            weights=read_tensors(folder / "weights.safetensors"),
+            losses=[{k: v for k, v in row.items() if k != "seconds"} for row in rows],
+            scores=read_outcome(folder / "outcome.parquet").ranking.top_scores,
+            metrics=json.loads((folder / "result.json").read_text())["metrics"],
+        )
+
+    def assert_same(self, name, other):
+        first, second = self.found(name), self.found(other)
+        for key, tensor in first.weights.items():
+            assert torch.equal(tensor, second.weights[key]), key
+        assert first.losses == second.losses
+        assert [row["epoch"] for row in first.losses] == [str(n + 1) for n in range(EPOCHS)]
+        np.testing.assert_array_equal(first.scores, second.scores)
+        assert first.metrics == second.metrics
+        assert first.files == second.files
+
+
+@pytest.fixture
+def world(noise_world, tmp_path):
+    return World(*noise_world, tmp_path)
+
+
+@pytest.fixture
+def saves(monkeypatch):
+    """Return a function that sets how much training a save must wait for; 0 saves after every step."""
+    return lambda share: monkeypatch.setattr(state, "TRAINING_PER_SAVE", share)
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """Return a function that counts a function's calls and does something at some of them."""
+
+    def count(place, name, action=lambda: None, at=()):
+        real, calls = getattr(place, name), []
+
+        def counted(*arguments, **named):
+            calls.append(name)
+            if len(calls) in at:
+                action()
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(place, name, counted)
+        return calls
+
+    return count
+
+
+def kill():
+    raise Killed
+
+
+@pytest.mark.parametrize("select", ["last", "validation"])
+def test_kills_in_any_step_lose_that_step_alone(world, saves, count, select):
+    saves(0)
+    settings = {"select": select, "validation_fraction": 0.3}
+    world.start("whole", **settings)
+    mined = count(loop, "_by_similarity")
+    at = {1, 2, 4, 7, 8, 11, 14, 15}
+    steps = count(Colours, "loss", kill, at)
+    world.until_done("cut", **settings)
+    world.assert_same("whole", "cut")
+    whole = sum(1 for call in steps) - len(at)
+    assert whole == STEPS if select == "last" else whole < STEPS
+    assert len(mined) == 1
+
+
+@pytest.mark.parametrize("share", [50, 10**9])
+def test_however_seldom_it_saves_a_resumed_run_gives_the_same(world, saves, count, share):
+    world.start("whole")
+    saves(share)
+    count(Colours, "loss", kill, {3, 9, 20, 22})
+    world.until_done("cut")
+    world.assert_same("whole", "cut")
+
+
+def test_listeners_hear_of_every_epoch_once(world, saves, count):
+    saves(10**9)
+    world.start("whole")
+    heard = world.listener.heard.copy()
+    assert [epoch for epoch, _ in heard] == [1, 2, 3, 4]
+    world.listener.heard.clear()
+    world.listener.fails_in = 3
+    count(Colours, "loss", kill, {6, 12, 30})
+    world.until_done("cut")
+    assert world.listener.heard == heard
+    world.assert_same("whole", "cut")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_asked_to_end_finishes_its_step_and_loses_nothing(world, saves, count, number, tmp_path):
+    world.start("whole")
+    saves(10**9)
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    steps = count(Colours, "loss", lambda: os.kill(os.getpid(), number), {3, 8, 16})
+    world.until_done("cut")
+    assert len(steps) == STEPS
+    world.assert_same("whole", "cut")
+    assert handlers == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_a_kill_after_training_keeps_the_training(world, count):
+    world.start("whole", select="validation", validation_fraction=0.3)
+    steps = count(Colours, "loss")
+    count(runs, "score", kill, {1})
+    count(runs, "write_result", kill, {1})
+    world.until_done("cut", select="validation", validation_fraction=0.3)
+    assert len(steps) < STEPS
+    world.assert_same("whole", "cut")
+
+
+def test_a_save_cut_short_leaves_the_last_state(world, saves, count):
+    world.start("whole")
+    saves(0)
+    steps = count(Colours, "loss")
+    count(os, "fsync", kill, {2, 6, 13})
+    world.until_done("cut")
+    assert STEPS < len(steps) <= STEPS + 3
+    world.assert_same("whole", "cut")
+
+
+def test_a_damaged_state_is_refused(world, count, tmp_path):
+    count(Colours, "loss", kill, {9})
+    with pytest.raises(Killed):
+        world.start("cut")
+    path = tmp_path / "cut" / "state.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="state.safetensors cannot be read"):
+        world.resume("cut")
+
+
+def test_sigkill_at_any_moment_comes_to_the_same_end(world, noise_world, tmp_path):
+    """Processes of their own, killed at moments that no line of the code chose."""
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    line = [sys.executable, __file__, *map(str, noise_world), str(tmp_path)]
+    done = subprocess.run(line, env=alone, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    world.assert_same("whole", "cut")
+
+
+def fork_and_kill(world):
+    """Run `whole` and `cut` in forks of this process, killing `cut` again and again."""
+    os.waitpid(fork(world.start, "whole"), 0)
+    state.TRAINING_PER_SAVE = 0
+    step = Colours.loss
+    Colours.loss = lambda *given: time.sleep(0.02) or step(*given)
+    generator = np.random.default_rng(0)
+    path = world.folder / "cut" / "state.safetensors"
+    for _ in range(KILLS):
+        child = fork(world.start if changed_at(path) is None else world.resume, "cut")
+        before = changed_at(path)
+        while changed_at(path) == before:
+            time.sleep(0.001)
+        time.sleep(generator.uniform(0, 0.06))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert status == signal.SIGKILL
+    os.waitpid(fork(world.resume, "cut"), 0)
+
+
+def fork(act, name):
+    """Do something in a new process and return its id; this one has no threads that it could miss."""
+    child = os.fork()
+    if child == 0:
+        act(name)
+        os._exit(0)
+    return child
+
+
+def changed_at(path):
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+if __name__ == "__main__":
+    import torch._dynamo  # noqa: F401  The first optimiser imports it, which takes seconds in every fork.
+
+    torch.set_num_threads(1)
+    world = World(*map(Path, sys.argv[1:]))
+    assert "chance" in world.plugins.methods
+    fork_and_kill(world)
