@@ -107,12 +107,12 @@ class World:
 
     def until_done(self, name, **options):
         """Start a run and resume it as often as it is killed."""
-        act = lambda name: self.start(name, **options)  # noqa: E731
+        begun = False
         for _ in range(3 * STEPS):
             try:
-                return act(name)
+                return self.resume(name) if begun else self.start(name, **options)
             except (Killed, KeyboardInterrupt):
-                act = self.resume
+                begun = True
         raise AssertionError("the run never ends")
 
     def found(self, name):
