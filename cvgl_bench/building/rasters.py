@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,8 @@ from cvgl_bench.geo import MERCATOR_TILE_PX
 from cvgl_bench.images import ImageArray, Size
 
 if TYPE_CHECKING:
-    from affine import Affine
     from rasterio.io import DatasetReader
+    from rasterio.vrt import WarpedVRT
 
 COLOURS = 3
 MOST_EMPTY = 0.01
@@ -40,21 +41,23 @@ def placement(path: Path, *, zoom: float | None = None) -> Placement:
     from rasterio.warp import calculate_default_transform
 
     try:
-        with rasterio.open(path) as source:
+        with warnings.catch_warnings():
+            # It is said as an error, by `_require_picture`.
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            source = rasterio.open(path)
+        with source:
             _require_picture(source)
             to_mercator, width, height = calculate_default_transform(
                 source.crs, WEB_MERCATOR, source.width, source.height, *source.bounds
             )
-            own = source.crs.to_epsg() == WEB_MERCATOR and _is_upright_square(source.transform)
-            if own:
-                to_mercator, width, height = source.transform, source.width, source.height
+            if _is_on_the_map(source, zoom):
+                at = source.transform
+                left_px, top_px = (at.c + WORLD_M / 2) / at.a, (WORLD_M / 2 - at.f) / -at.e
+                return Placement(zoom_of(at.a), left_px, top_px, (source.height, source.width))
     except rasterio.errors.RasterioError as error:
         raise DataError(f"cannot be read ({error})") from None
     left_m, top_m = to_mercator.c + WORLD_M / 2, WORLD_M / 2 - to_mercator.f
-    own_zoom = zoom_of(to_mercator.a)
-    if own and zoom in (None, own_zoom):
-        return Placement(own_zoom, left_m / to_mercator.a, top_m / -to_mercator.e, (height, width))
-    zoom = own_zoom if zoom is None else zoom
+    zoom = zoom_of(to_mercator.a) if zoom is None else zoom
     scale_m = WORLD_M / (MERCATOR_TILE_PX * 2**zoom)
     left, top = math.ceil(left_m / scale_m), math.ceil(top_m / scale_m)
     right = math.floor((left_m + width * to_mercator.a) / scale_m)
@@ -62,8 +65,16 @@ def placement(path: Path, *, zoom: float | None = None) -> Placement:
     return Placement(zoom, left, top, (bottom - top, right - left))
 
 
-def _is_upright_square(transform: Affine) -> bool:
-    return transform.is_rectilinear and transform.a > 0 and abs(transform.e / transform.a + 1) <= SQUARE
+def _is_on_the_map(source: DatasetReader, zoom: float | None) -> bool:
+    """Return whether a file's own pixels are those of the Web-Mercator map, at a zoom if one is given."""
+    at = source.transform
+    return (
+        source.crs.to_epsg() == WEB_MERCATOR
+        and at.is_rectilinear
+        and at.a > 0
+        and abs(at.e / at.a + 1) <= SQUARE
+        and zoom in (None, zoom_of(at.a))
+    )
 
 
 def _require_picture(source: DatasetReader) -> None:
@@ -82,6 +93,26 @@ def read_window(path: Path, frame: MercatorFrame, corner: tuple[int, int], size:
     Every call opens the file for itself, so that threads do not share it.
     """
     import rasterio
+    from rasterio.windows import Window
+
+    try:
+        with rasterio.open(path) as source:
+            bands = list(range(1, COLOURS + 1)) if source.count >= COLOURS else [1] * COLOURS
+            if _is_on_the_map(source, frame.zoom):
+                window = Window(*corner, size[1], size[0])
+                pixels, mask = source.read(bands, window=window), source.dataset_mask(window=window)
+            else:
+                with _turned(source, frame, corner, size) as view:
+                    pixels, mask = view.read(bands), view.dataset_mask()
+    except rasterio.errors.RasterioError as error:
+        raise DataError(f"{path} cannot be read ({error})") from None
+    empty = float((mask == 0).mean())
+    if empty > MOST_EMPTY:
+        raise Missing(f"{path} has no imagery on {empty:.0%} of a tile")
+    return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+
+
+def _turned(source: DatasetReader, frame: MercatorFrame, corner: tuple[int, int], size: Size) -> WarpedVRT:
     from rasterio.enums import Resampling
     from rasterio.transform import Affine
     from rasterio.vrt import WarpedVRT
@@ -89,26 +120,15 @@ def read_window(path: Path, frame: MercatorFrame, corner: tuple[int, int], size:
     scale_m = WORLD_M / (MERCATOR_TILE_PX * 2**frame.zoom)
     left_m = (frame.left + corner[0]) * scale_m - WORLD_M / 2
     top_m = WORLD_M / 2 - (frame.top + corner[1]) * scale_m
-    try:
-        with rasterio.open(path) as source:
-            view = WarpedVRT(
-                source,
-                crs=f"EPSG:{WEB_MERCATOR}",
-                transform=Affine(scale_m, 0, left_m, 0, -scale_m, top_m),
-                height=size[0],
-                width=size[1],
-                resampling=Resampling.bilinear,
-                add_alpha=not _knows_its_edges(source),
-            )
-            with view:
-                empty = float((view.dataset_mask() == 0).mean())
-                bands = list(range(1, COLOURS + 1)) if source.count >= COLOURS else [1] * COLOURS
-                pixels = view.read(bands)
-    except rasterio.errors.RasterioError as error:
-        raise DataError(f"{path} cannot be read ({error})") from None
-    if empty > MOST_EMPTY:
-        raise Missing(f"{path} has no imagery on {empty:.0%} of a tile")
-    return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    return WarpedVRT(
+        source,
+        crs=f"EPSG:{WEB_MERCATOR}",
+        transform=Affine(scale_m, 0, left_m, 0, -scale_m, top_m),
+        height=size[0],
+        width=size[1],
+        resampling=Resampling.bilinear,
+        add_alpha=not _knows_its_edges(source),
+    )
 
 
 def _knows_its_edges(source: DatasetReader) -> bool:
