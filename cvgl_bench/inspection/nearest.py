@@ -20,7 +20,7 @@ def plane_m(lat: Floats, lon: Floats, *, about: tuple[float, float]) -> Floats:
 
 
 def nearest_m(points: Floats, others: Floats, *, skip_self: bool = False) -> Floats:
-    """Return (N,) distances from each of `points` (N, 2) to the nearest of `others` (M, 2), in metres.
+    """Return (N,) distances from each of `points` (N, D) to the nearest of `others` (M, D), in metres.
 
     skip_self: leave out the point itself, where both are one table. Others are sorted by their first
     coordinate, so that a block of points is compared with a strip of them.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvgl_bench.geo import EARTH_RADIUS_M, unit_vectors
 from cvgl_bench.inspection.nearest import nearest_m, plane_m
 from cvgl_bench.layouts.geometry import offset_m
 from cvgl_bench.splits import Split, Task
@@ -78,8 +79,8 @@ def _city(task: Task, city: str, part: Split) -> CityStatistics:
     side_m = float(np.median(sides_m))
     stride = _stride_m(tiles["lat"].to_numpy(), tiles["lon"].to_numpy())
     area = _area_km2(plane_m(tiles["lat"].to_numpy(), tiles["lon"].to_numpy(), about=centre), sides_m)
-    here = _places(part, own, centre)
-    to_training_m = nearest_m(here, _places(train, of_train, centre)) if len(of_test) else np.empty(0)
+    here = _places(part, own)
+    to_training_m = nearest_m(here, _places(train, of_train)) if len(of_test) else np.empty(0)
     decentrality = part.decentrality[own]
     offset_px = np.abs(part.position_px[own] - part.tile_size_px[own, ::-1] / 2)
     return CityStatistics(
@@ -106,9 +107,10 @@ def _rows(table, city: str) -> NDArray[np.int64]:
     return np.flatnonzero((table["city"] == city).to_numpy())
 
 
-def _places(split: Split, rows: NDArray[np.int64], centre: tuple[float, float]) -> Floats:
+def _places(split: Split, rows: NDArray[np.int64]) -> Floats:
+    """Return (N, 3) points on the globe: CVUSA's one city is a country, for which no plane is true."""
     lat, lon = split.queries[["lat", "lon"]].to_numpy()[rows].T
-    return plane_m(lat, lon, about=centre)
+    return unit_vectors(lat, lon) * EARTH_RADIUS_M
 
 
 def _median(values: Floats) -> float | None:

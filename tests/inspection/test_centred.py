@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvgl_bench import geo
 from cvgl_bench.cards import builtin_cards
 from cvgl_bench.inspection import verify
 
@@ -37,6 +38,16 @@ def test_a_whole_copy_passes(cvusa):
     found = verify(card, root)
     assert found.passed, found.problems
     assert found.checked == {"labels": 6, "images": 12} and found.cities[0].decentrality["1"] == 0
+
+
+def test_distances_across_a_country_are_those_on_the_globe(cvusa):
+    card, root = cvusa
+    places = "".join(
+        f"{lat},-90,{lat},{-90 - n % 2 / 10},0\n" for n, lat in enumerate((25, 26, 27, 28, 49, 49))
+    )
+    (root / "split_locations" / "all.csv").write_text(places)
+    (usa,) = verify(card, root, images=False).cities
+    assert usa.query_spacing_m == pytest.approx(float(geo.great_circle_m(49, -90, 49, -90.1)), rel=1e-4)
 
 
 def test_damage_is_named(cvusa):

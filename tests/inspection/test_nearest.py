@@ -16,6 +16,16 @@ def test_the_strip_search_equals_brute_force(spread_m):
     np.testing.assert_allclose(nearest_m(points, points, skip_self=True), own.min(axis=1))
 
 
+def test_points_on_the_globe_are_as_near_as_the_great_circle_says():
+    generator = np.random.default_rng(3)
+    lat, lon = generator.uniform(25, 49, 400), generator.uniform(-120, -70, 400)
+    points = geo.unit_vectors(lat, lon) * geo.EARTH_RADIUS_M
+    found = nearest_m(points, points, skip_self=True)
+    every = geo.great_circle_m(lat[:, None], lon[:, None], lat, lon)
+    np.fill_diagonal(every, np.inf)
+    np.testing.assert_allclose(found, every.min(axis=1), rtol=1e-3)
+
+
 def test_without_others_there_is_no_nearest():
     points = np.zeros((2, 2))
     assert np.isnan(nearest_m(points, np.empty((0, 2)))).all()
