@@ -161,7 +161,7 @@ def _cut(root: Path, given: Inputs, options: BuildOptions, bars: Bars, made: Mad
     if made.missing_tiles == total:
         raise DataError(
             f"There is imagery for none of the {total} tiles that are asked for, the first of which "
-            f"would be centred on {_first_centre(pieces)}. Check --zoom, --area and where the photos are."
+            f"would be centred on {_first_centre(pieces)}. Check --zoom, --areas and where the photos are."
         )
     return there
 

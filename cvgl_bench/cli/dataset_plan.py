@@ -20,6 +20,7 @@ OVERLAPS = (0.0, 0.25, 0.5)
 
 @click.command("plan")
 @click.option(
+    "--areas",
     "--area",
     "areas",
     multiple=True,
@@ -87,8 +88,8 @@ def command(
 
     \b
     Examples:
-        cvgl-bench dataset plan --area -0.15,51.48,-0.05,51.55
-        cvgl-bench dataset plan --area -0.15,51.48,-0.05,51.55 --zoom 19 --run runs/mine --figure plan.pdf
+        cvgl-bench dataset plan --areas -0.15,51.48,-0.05,51.55
+        cvgl-bench dataset plan --areas -0.15,51.48,-0.05,51.55 --zoom 19 --run runs/mine --figure plan.pdf
     """
     from cvgl_bench.building.sheets import parse_area
     from cvgl_bench.planning.figure import draw_plan

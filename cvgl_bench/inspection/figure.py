@@ -33,7 +33,7 @@ TILE_COLOUR = "#e3e6ea"
 # From Okabe and Ito's palette, which colour-blind readers can tell apart, also in print.
 TRAIN_COLOUR, TEST_COLOUR = "#0072b2", "#d55e00"
 CITY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6d31", "#4d4d4d")
-SCALE_STEPS_M = tuple(step * 10**power for power in range(1, 6) for step in (1, 2, 5))
+SCALE_STEPS_M = tuple(step * 10**power for power in range(1, 7) for step in (1, 2, 5))
 
 
 def draw_figure(task: Task, path: Path) -> None:
