@@ -49,10 +49,8 @@ def check_labels(
         there = [city for city in cities if _has_labels(dataset, root, city, same_area, label_edition)]
         if not there or len(there) == len(cities):
             return []
-        found.notes.append(
-            f"{', '.join(there)} alone have all their labels and are checked; "
-            f"--cities {','.join(there)} asks for no others"
-        )
+        names = ",".join(there)
+        found.notes.append(f"all labels are there of {names} alone; --cities {names} asks for no others")
         return check_labels(found, dataset, root, cities=there, label_edition=label_edition)
     read = [_read(found, convention, folder, name, same_area) for name in cities]
     tables = [table for files in read for table in files.labels.values()]
@@ -65,21 +63,26 @@ def check_labels(
     except DataError as error:
         found.add("geometry", root / folder.name, str(error))
         return read
-    found.label_edition = recognised.edition
-    found.m_per_px = {
-        name: (scale, float(m_per_px(dataset, name, recognised.edition, lat)))
-        for name, (scale, lat) in recognised.measured.items()
-        if np.isfinite(scale)
-    }
-    found.tile_coordinate = recognised.anchor.name
     found.notes += folder.notes(recognised.edition, others)
-    for fault in recognised.faults:
-        found.add("geometry", root / folder.name, fault)
+    _take_down(found, dataset, recognised, root / folder.name)
     for files in read:
         for table in files.labels.values():
             _check_geometry(found, dataset, convention, recognised, table)
         _check_parts(found, files)
     return read
+
+
+def _take_down(found: Verification, dataset: Dataset, recognised: Found, folder: Path) -> None:
+    """Write down what kind of labels these are, and what about them does not fit."""
+    found.label_edition = recognised.edition
+    found.tile_coordinate = recognised.anchor.name
+    found.m_per_px = {
+        name: (scale, float(m_per_px(dataset, name, recognised.edition, lat)))
+        for name, (scale, lat) in recognised.measured.items()
+        if np.isfinite(scale)
+    }
+    for fault in recognised.faults:
+        found.add("geometry", folder, fault)
 
 
 def _has_labels(dataset: Dataset, root: Path, city: str, same_area: bool, edition: str | None) -> bool:

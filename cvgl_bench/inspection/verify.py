@@ -22,6 +22,8 @@ from cvgl_bench.method import View
 from cvgl_bench.progress import Progress, Silent
 from cvgl_bench.splits import Dataset
 
+WHOLE_CIRCLE_DEG = 360
+
 
 def verify(
     dataset: Dataset,
@@ -51,18 +53,21 @@ def verify(
         files = _check_pairs(found, dataset, root)
     found.cities = _statistics(dataset, root, chosen, label_edition) if chosen else []
     if images:
-        # Photos of a narrower view may come from many cameras.
-        one_size: list[View] = ["reference"]
-        if dataset.panorama.get("horizontal_deg", 360) == 360:
-            one_size.append("query")
         by_card: dict[View, Any] = {
             "reference": dataset.tile["size_px"],
             "query": dataset.panorama.get("size_px"),
         }
+        alike = _of_one_size(dataset)
         check_images(
-            found, root, files, decoded=decoded, one_size=one_size, by_card=by_card, bar=bar or Silent()
+            found, root, files, decoded=decoded, one_size=alike, by_card=by_card, bar=bar or Silent()
         )
     return found
+
+
+def _of_one_size(dataset: Dataset) -> list[View]:
+    # Photos of a narrower view may come from many cameras.
+    whole = dataset.panorama.get("horizontal_deg", WHOLE_CIRCLE_DEG) == WHOLE_CIRCLE_DEG
+    return ["reference", "query"] if whole else ["reference"]
 
 
 def _tiled_files(root: Path, read: Iterable[CityFiles]) -> dict[str, Listed]:
