@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from cvgl_bench.errors import CvglError
+from cvgl_bench.errors import CvglError, DataError
 from cvgl_bench.images import ImageArray, read_image
 from cvgl_bench.method import Method, Pair, TrainableMethod, View
 from cvgl_bench.splits import Split
@@ -76,8 +77,11 @@ class SplitImages:
 
     def query(self, row: int) -> ImageArray:
         """Read the query of a row."""
-        path, name = self._queries[row]
-        return self._variant(read_image(self._root / path), str(name))
+        return self._variant(read_image(self.query_path(row)), str(self._queries[row, 1]))
+
+    def query_path(self, row: int) -> Path:
+        """Return the file of a row's query."""
+        return self._root / self._queries[row, 0]
 
     def reference(self, row: int) -> ImageArray:
         """Read the reference of a row."""
@@ -115,7 +119,10 @@ class TrainingPairs(Dataset):
         height, width = reference.shape[:2]
         x, y = self._fraction[row]
         pair = Pair(query, reference, (float(x * width), float(y * height)))
-        return self._method.prepare_pair(pair, np.random.default_rng([self._seed, epoch, row]))
+        try:
+            return self._method.prepare_pair(pair, np.random.default_rng([self._seed, epoch, row]))
+        except DataError as error:
+            raise DataError(f"{self._images.query_path(row)}, or its tile, cannot be used: {error}") from None
 
 
 def view_loader(

@@ -103,8 +103,9 @@ def _coerce(name: str, hint: Any, value: Any, origin: str) -> Any:
         return TypeAdapter(hint, config=config).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].lower()
+        form = " Write it as [a, b]." if tuple in map(get_origin, _members(hint)) else ""
         raise OptionError(
-            f"{origin} sets '{name}' to {value!r}, but it takes {_type_name(hint)}: {reason}."
+            f"{origin} sets '{name}' to {value!r}, but it takes {_type_name(hint)}: {reason}.{form}"
         ) from None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from cvgl_bench import cards, layouts
-from cvgl_bench.errors import UsageError
+from cvgl_bench.errors import CvglError, UsageError
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import write_text
@@ -53,7 +53,11 @@ def prepare(
     run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
     folder = output or Path("runs") / run.id
     make_folder(folder)
-    _write_request(folder, request, run.options, run.id)
+    try:
+        _write_request(folder, request, run.options, run.id)
+    except CvglError:
+        folder.rmdir()
+        raise
     return dataclasses.replace(run, folder=folder)
 
 

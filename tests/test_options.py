@@ -79,7 +79,7 @@ def test_a_key_that_is_no_text_is_unknown_too():
         ("rate", float("nan"), "finite"),
         ("rate", float("inf"), "finite"),
         ("size", [1], "takes tuple"),
-        ("size", 384, "takes tuple"),
+        ("size", 384, "Write it as [a, b]"),
         ("precision", "fp8", "off | fp16"),
         ("flip", "perhaps", "takes bool"),
         ("note", [1], "takes str"),

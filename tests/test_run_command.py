@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import nn
 import cvgl_bench.plugins
 from cvgl_bench import cache, hookimpl
 from cvgl_bench.cli import cli
-from cvgl_bench.errors import CvglError
+from cvgl_bench.errors import CvglError, DataError
 from cvgl_bench.losses import symmetric_info_nce
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.retrieval import read_outcome
@@ -345,6 +346,26 @@ def test_an_image_that_breaks_off_is_named_in_one_line_whoever_reads_it(run, noi
     assert str(done.exception).startswith(f"The image {victim} is damaged")
     assert "\n" not in str(done.exception)
     assert not (tmp_path / "o" / "result.json").exists()
+
+
+def test_a_pair_that_a_method_cannot_use_is_named(run, monkeypatch):
+    def refuse(self, pair, generator):
+        raise DataError("It is no panorama.")
+
+    monkeypatch.setattr(MeanColour, "prepare_pair", refuse)
+    message = str(run("--output", "o").exception)
+    assert "/Aa/panorama/" in message
+    assert message.endswith("or its tile, cannot be used: It is no panorama.")
+
+
+def test_a_folder_that_cannot_hold_the_request_is_not_left_behind(run, tmp_path, monkeypatch):
+    def full(self, *given, **named):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    done = run("--output", "o")
+    assert "No space left on device" in str(done.exception)
+    assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize(
