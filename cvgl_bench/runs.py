@@ -198,7 +198,7 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
     """Train what is left to train; return the chosen epoch and the seconds of all that was trained."""
     options = run.options.training
     selector = Selector(run.method, run.task, options, run.options.evaluation, place, run.folder)
-    setting = Setting(run.method, selector.train_split, options, place.device, place.workers)
+    setting = Setting(run.method, selector.train_split, options, place.device, place.workers, run.say)
     state = start(setting, network)
     saver, log = Saver(run.folder / STATE), LossesFile(run.folder / LOSSES)
     if run.resume and (run.folder / STATE).exists():

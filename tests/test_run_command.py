@@ -2,10 +2,12 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -20,7 +22,8 @@ from cvgl_bench.cli import cli
 from cvgl_bench.errors import CvglError, DataError
 from cvgl_bench.losses import symmetric_info_nce
 from cvgl_bench.method import TrainableMethod
-from cvgl_bench.retrieval import read_outcome
+from cvgl_bench.retrieval import neighbours, read_outcome
+from cvgl_bench.training.options import TrainingOptions
 
 QUICK = ["--set", "batch_size=4", "--set", "resamples=100", "--workers", "0", "--device", "cpu"]
 
@@ -126,6 +129,25 @@ def test_weights_of_a_run_can_be_evaluated_alone(run, tmp_path):
     assert second["options"]["training"] == {"seed": 1}
     refused = run("--eval-only", "--output", "c")
     assert "needs --checkpoint" in str(refused.exception)
+
+
+def test_mining_says_how_much_its_index_finds(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours, "LEAST_REFERENCES", 1)
+    monkeypatch.setattr(neighbours, "CELL_REFERENCES", 4)
+    settings = ["--epochs", "2", "--set", "mine_every=1", "--set", "neighbour_pool=3"]
+    done = run(*settings, "--set", "mine_index=ivf", "--output", "ivf")
+    assert done.exit_code == 0, done.output
+    found = re.search(r"mined for epoch 2: 4 neighbours of \d+ queries, index ivf: ([\d.]+)% of", done.output)
+    assert found and 0 < float(found[1]) <= 100
+    assert result_of(tmp_path / "ivf")["options"]["training"]["mine_index"] == "ivf"
+    exact = run(*settings, "--output", "flat")
+    assert exact.exit_code == 0 and "index flat: exact" in exact.output
+    refused = run(*settings, "--set", "mine_index=hnsw", "--output", "none")
+    assert refused.exit_code != 0 and "ivf-pq" in refused.output + str(refused.exception)
+
+
+def test_every_index_of_the_search_can_be_chosen_for_mining():
+    assert get_args(get_type_hints(TrainingOptions)["mine_index"]) == neighbours.INDEXES
 
 
 def test_an_interrupted_run_resumes_to_the_same_result(run, tmp_path, monkeypatch):

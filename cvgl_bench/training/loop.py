@@ -67,6 +67,8 @@ class Setting:
     options: TrainingOptions
     device: torch.device
     workers: int
+    say: Callable[[str], None]
+    """Tells the person who waits what was found."""
 
 
 def start(setting: Setting, network: nn.Module) -> Training:
@@ -150,7 +152,7 @@ def _epoch_batches(setting: Setting, state: Training, epoch: int) -> NDArray[np.
         state.neighbours = _by_distance(setting)
     due = options.mine_every and epoch > 1 and (epoch - 1) % options.mine_every == 0
     if due and state.batch == 0:
-        state.neighbours = _by_similarity(setting, state.network)
+        state.neighbours = _by_similarity(setting, state.network, epoch)
     return neighbour_batches(
         state.neighbours,
         split.truth,
@@ -169,8 +171,8 @@ def _by_distance(setting: Setting) -> NDArray[np.int64]:
     return gps_neighbours(*positions, truth=setting.split.truth, pool=setting.options.neighbour_pool)
 
 
-def _by_similarity(setting: Setting, network: nn.Module) -> NDArray[np.int64]:
-    """Return each query's most similar references under the current weights, by exact search."""
+def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[np.int64]:
+    """Return each query's most similar references under the current weights."""
     split, pool = setting.split, setting.options.neighbour_pool
     used = np.unique(split.truth)
     queries, references = (
@@ -187,7 +189,8 @@ def _by_similarity(setting: Setting, network: nn.Module) -> NDArray[np.int64]:
         )
         for view, rows in (("query", None), ("reference", used))
     )
-    found = nearest(queries, references, pool + 1)
+    found = nearest(queries, references, pool + 1, index=setting.options.mine_index)
+    setting.say(f"  mined for epoch {epoch}: {found}")
     return similar_neighbours(used[found.rows], truth=split.truth, pool=pool)
 
 

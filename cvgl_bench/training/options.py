@@ -29,6 +29,9 @@ class TrainingOptions:
     mine_every: int = option(
         4, "Epochs between searches for similar neighbours; 0 keeps the geographic ones.", least=0
     )
+    mine_index: Literal["flat", "ivf", "ivf-pq"] = option(
+        "flat", "faiss index of that search: flat is exact, the others' recall is measured and printed."
+    )
     keep_covers_apart: bool = option(
         False, "Keep a query's semi-positives out of its batch, where they would be false negatives."
     )
