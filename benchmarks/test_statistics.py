@@ -80,4 +80,4 @@ def test_comparing_six_runs(benchmark):
 def test_decentrality_curve(benchmark):
     """The smoothed curve of recall@1 with its band."""
     found = outcome(0, with_positions=False)
-    benchmark.pedantic(lambda: decentrality_curve(found, METRICS[0]), rounds=1, iterations=1)
+    benchmark.pedantic(lambda: decentrality_curve([found], METRICS[0]), rounds=1, iterations=1)

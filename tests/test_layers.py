@@ -33,6 +33,7 @@ LAYERS = {
         "building",
         "builtin",
         "compare",
+        "curve_figure",
         "embedding",
         "embedding_files",
         "embedding_keys",

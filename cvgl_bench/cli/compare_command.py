@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from cvgl_bench.compare import Comparison, Difference, Standing
     from cvgl_bench.metrics import Metric
+    from cvgl_bench.retrieval.outcome import Outcome
     from cvgl_bench.run_groups import FinishedRun
 
 MISSING = "-"
@@ -39,20 +40,32 @@ TEXT_WIDTH = 108
     show_default=True,
     help="Bootstrap resamples behind each interval.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    help="Draw the first metric against decentrality: .pdf, .png or .svg.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, curves included.")
 def command(
-    folders: tuple[Path, ...], wanted: tuple[str, ...], pool: bool, resamples: int, as_json: bool
+    folders: tuple[Path, ...],
+    wanted: tuple[str, ...],
+    pool: bool,
+    resamples: int,
+    figure: Path | None,
+    as_json: bool,
 ) -> None:
     """Compare runs on the same queries, with intervals.
 
     A run is a folder that `cvgl-bench run` wrote. Runs of one method with different seeds count as one
     method, and the spread between the seeds widens the intervals.
 
-    Example:
-
+    \b
+    Examples:
         cvgl-bench compare runs/*-sample4geo-mini-dress-cross runs/*-auxgeo-mini-dress-cross
+        cvgl-bench compare runs/*-dress-cross --figure recall.pdf
     """
     from cvgl_bench.compare import compare
+    from cvgl_bench.curve_figure import draw_curves
     from cvgl_bench.plugins import load_plugins
     from cvgl_bench.run_groups import group_runs, read_runs
 
@@ -61,14 +74,19 @@ def command(
     plugins = load_plugins()
     chosen = [plugins.metrics[id] for id in wanted or ("recall@1",)]
     groups = group_runs(read_runs(folders), pool=pool)
+    outcomes = {name: [run.outcome for run in members] for name, members in groups.items()}
     found = compare(
-        {name: [run.outcome for run in members] for name, members in groups.items()},
+        outcomes,
         _in_order([entry.thing for _, entry in plugins.metrics]),
         edges=_edges(groups),
         resamples=resamples,
     )
+    if figure is not None:
+        draw_curves(outcomes, chosen[0], figure, title=_title(groups), resamples=resamples)
     if as_json:
-        click.echo(json.dumps(_as_data(found, groups), indent=2))
+        data = _as_data(found, groups)
+        data["curves"] = _curves(outcomes, chosen, resamples=resamples)
+        click.echo(json.dumps(data, indent=2))
         return
     click.echo(_headline(found, groups))
     click.echo("\n" + _metric_table(found))
@@ -82,6 +100,8 @@ def command(
         click.echo("\n" + _pair_table(found, metric))
         click.echo("\n" + _stratum_table(found, metric))
     click.echo("\n" + _legend(found))
+    if figure is not None:
+        click.echo(f"\nWrote {figure}")
 
 
 def _in_order(metrics: Sequence[Metric]) -> list[Metric]:
@@ -104,13 +124,33 @@ def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
     )
 
 
+def _title(groups: dict[str, list[FinishedRun]]) -> str:
+    task = next(iter(groups.values()))[0].result.task
+    return f"{task.dataset}, {task.split}-area"
+
+
+def _curves(
+    outcomes: dict[str, list[Outcome]], metrics: Sequence[Metric], *, resamples: int
+) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Return the curve of every chosen metric that is a mean, by metric and method, column by column."""
+    from cvgl_bench.curve_figure import decentrality_curves
+
+    return {
+        metric.id: {
+            name: curve.to_dict("list")
+            for name, curve in decentrality_curves(outcomes, metric, resamples=resamples).items()
+        }
+        for metric in metrics
+        if metric.aggregate == "mean"
+    }
+
+
 def _headline(found: Comparison, groups: dict[str, list[FinishedRun]]) -> str:
     """Return what was tested, and for each method its runs and the options that set it apart."""
     from cvgl_bench.leaderboard.settings import differing_options, seed_of
 
     firsts = [members[0].result for members in groups.values()]
-    task = firsts[0].task
-    lines = [f"{task.dataset}, {task.split}-area: {found.query_count:,} queries, the same in every run."]
+    lines = [f"{_title(groups)}: {found.query_count:,} queries, the same in every run."]
     width = max(map(len, groups))
     for (name, members), options in zip(groups.items(), differing_options(firsts), strict=True):
         seeds = [str(seed_of(run.result)) for run in members if seed_of(run.result) is not None]

@@ -37,7 +37,7 @@ LEAST_BIN_COUNT = 20
 
 
 def decentrality_curve(
-    outcome: Outcome,
+    outcomes: Sequence[Outcome],
     metric: Metric,
     *,
     seed: int = 0,
@@ -49,10 +49,14 @@ def decentrality_curve(
     A Gaussian-weighted mean on a grid, over the range of decentrality where enough queries lie; the
     band is pointwise, from the bootstrap over clusters. Empty where no range has enough queries.
     Raises UsageError for a metric that is not a mean.
+
+    outcomes: one, or those of several seeds on the same queries, whose values are averaged query by
+    query; the band speaks of the queries, not of the spread between the seeds.
     """
     if metric.aggregate != "mean":
         raise UsageError(f"'{metric.id}' is a {metric.aggregate}; curves are drawn of means, like recall@1.")
-    values = values_per_query(metric, outcome)
+    outcome = outcomes[0]
+    values = np.mean([values_per_query(metric, each) for each in outcomes], axis=0)
     kept = np.flatnonzero(~np.isnan(values) & ~np.isnan(outcome.decentrality))
     fine = np.floor(np.clip(outcome.decentrality[kept], 0, 1) / FINE_STEP).astype(np.int64)
     grid, kernel = _kernel(int(fine.max(initial=0)) + 1)
@@ -85,7 +89,7 @@ def decentrality_numbers(
     edge_drop: the value in the innermost bin minus that in the outermost one, among bins of at least
         20 queries; None where there are not two.
     """
-    curve = decentrality_curve(outcome, metric, resamples=1)
+    curve = decentrality_curve([outcome], metric, resamples=1)
     x, y = curve["decentrality"].to_numpy(), curve["value"].to_numpy()
     area = float(np.trapezoid(y, x) / (x[-1] - x[0])) if len(x) > 1 else None
     values = values_per_query(metric, outcome)

@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
+
+from cvgl_bench.images import read_image
 
 
 @pytest.fixture
@@ -45,6 +48,28 @@ def test_json_holds_every_metric_and_stratum(write_run, compare):
     assert found["standings"]["recall@1"]["overall"]["b"]["letters"] == "a"
     overall = [d for d in found["differences"] if (d["metric"], d["stratum"]) == ("recall@1", "overall")]
     assert overall[0]["told_apart"] and overall[0]["test"] == "McNemar"
+
+
+def test_the_figure_and_the_json_show_recall_against_decentrality(write_run, compare, tmp_path):
+    folders = [write_run("a"), write_run("b", share=0.8)]
+    shown = compare(*folders, "--figure", tmp_path / "curves.png")
+    assert shown.code == 0, shown.err
+    assert f"Wrote {tmp_path / 'curves.png'}" in shown.out.replace("\n", "")
+    colours = np.unique(read_image(tmp_path / "curves.png").reshape(-1, 3), axis=0).tolist()
+    assert [0, 114, 178] in colours and [213, 94, 0] in colours
+    curves = json.loads(compare(*folders, "--json").out)["curves"]["recall@1"]
+    assert set(curves) == {"a", "b"}
+    assert np.mean(curves["b"]["value"]) > np.mean(curves["a"]["value"])
+    assert all(low <= value for low, value in zip(curves["a"]["low"], curves["a"]["value"], strict=True))
+
+
+def test_a_figure_of_a_median_or_of_an_unknown_kind_is_refused(write_run, compare, tmp_path):
+    folders = [write_run("a"), write_run("b", share=0.8)]
+    shown = compare(*folders, "--metric", "median_distance_m", "--figure", tmp_path / "curves.png")
+    assert shown.code == 2 and "is a median" in shown.err
+    shown = compare(*folders, "--figure", tmp_path / "curves.txt")
+    assert shown.code == 2 and ".pdf, .png, .svg" in shown.err
+    assert not list(tmp_path.glob("curves.*"))
 
 
 def test_runs_can_be_kept_apart(write_run, compare):

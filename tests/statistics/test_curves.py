@@ -22,7 +22,7 @@ def falling(make_outcome):
 
 
 def test_curve_follows_the_recall_in_its_band(falling):
-    curve = decentrality_curve(falling, RECALL, resamples=100)
+    curve = decentrality_curve([falling], RECALL, resamples=100)
     assert list(curve.columns) == ["decentrality", "value", "low", "high"]
     x = curve["decentrality"].to_numpy()
     assert x[0] == 0 and x[-1] == pytest.approx(1) and (np.diff(x) > 0).all()
@@ -33,17 +33,24 @@ def test_curve_follows_the_recall_in_its_band(falling):
     assert held[inner].mean() > 0.8
 
 
+def test_curve_of_several_seeds_is_their_mean(make_outcome):
+    decentrality = np.linspace(0, 1, 1000)
+    hits, misses = (make_outcome(np.full(1000, rank), decentrality=decentrality) for rank in (0, 3))
+    curve = decentrality_curve([hits, misses, misses, misses], RECALL, resamples=10)
+    np.testing.assert_allclose(curve[["value", "low", "high"]], 0.25)
+
+
 def test_curve_repeats_with_its_seed(falling):
-    first, again, other = (decentrality_curve(falling, RECALL, resamples=20, seed=s) for s in (1, 1, 2))
+    first, again, other = (decentrality_curve([falling], RECALL, resamples=20, seed=s) for s in (1, 1, 2))
     assert first.equals(again) and not first["low"].equals(other["low"])
 
 
 def test_curve_stops_where_no_queries_are(make_outcome):
     outcome = make_outcome(np.zeros(500), decentrality=np.linspace(0.3, 0.5, 500))
-    curve = decentrality_curve(outcome, RECALL, resamples=10)
+    curve = decentrality_curve([outcome], RECALL, resamples=10)
     assert curve["decentrality"].max() <= 0.5 and curve["decentrality"].min() > 0.15
     assert (curve["value"] == 1).all()
-    assert len(decentrality_curve(make_outcome([0, 1]), RECALL)) == 0
+    assert len(decentrality_curve([make_outcome([0, 1])], RECALL)) == 0
 
 
 def test_numbers_of_a_falling_recall(falling):
@@ -72,4 +79,4 @@ def test_nothing_known_gives_none(make_outcome):
 
 def test_medians_have_no_curve(falling):
     with pytest.raises(UsageError, match="median"):
-        decentrality_curve(falling, BY_ID["median_distance_m"])
+        decentrality_curve([falling], BY_ID["median_distance_m"])
