@@ -18,7 +18,7 @@ FORMATS = (".pdf", ".png", ".svg")
 def check_format(path: Path) -> None:
     """Raise UsageError for a figure of a kind that is not drawn."""
     if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"--figure {path}: use one of the endings {', '.join(FORMATS)}.")
+        raise UsageError(f"Figure {path}: use one of the endings {', '.join(FORMATS)}.")
 
 
 def save_figure(figure: Figure, path: Path, *, dots_per_inch: int) -> None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from cvgl_bench.birdseye import project
+from cvgl_bench.figure_files import check_format, save_figure
 from cvgl_bench.images import read_image
 from cvgl_bench.splits import Split
 
 BIRDSEYE_PX = (384, 384)
+DOTS_PER_INCH = 100
 MARK = "#ff2d55"
 
 
 def draw_query(split: Split, row: int, path: Path) -> None:
-    """Write a figure of one query of a split: panorama, tile with its position, bird's-eye view."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """Write a PDF, PNG or SVG of one query: panorama, tile with its position, bird's-eye view."""
     from matplotlib.figure import Figure
 
+    check_format(path)
     panorama = read_image(split.root / split.queries["path"].iloc[row])
     tile = read_image(split.root / split.references["path"].iloc[split.truth[row]])
     x, y = split.position_px[row] / split.tile_size_px[row, ::-1] * tile.shape[1::-1]
     figure = Figure(figsize=(8, 8.2), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplot_mosaic([["query", "query"], ["reference", "birdseye"]])
     axes["query"].imshow(panorama, aspect="auto", extent=(-180, 180, -90, 90), interpolation="lanczos")
     axes["query"].set_title("query: street-view panorama", loc="left")
@@ -38,4 +39,4 @@ def draw_query(split: Split, row: int, path: Path) -> None:
     for name in ("reference", "birdseye"):
         axes[name].set_xticks([])
         axes[name].set_yticks([])
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dots_per_inch=DOTS_PER_INCH)

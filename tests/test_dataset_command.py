@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from cvgl_bench.cli import cli
 from cvgl_bench.cli.dataset_command import DatasetGroup
-from cvgl_bench.errors import DataError, OptionError, UnknownNameError
+from cvgl_bench.errors import DataError, OptionError, UnknownNameError, UsageError
+from cvgl_bench.images import read_image
 
 
 def run(*arguments, code=0):
@@ -34,6 +35,15 @@ def test_unknown_data_sets_and_commands_are_refused(tmp_path):
     assert "Did you mean 'verify'" in run("verfy", code=2)
     with pytest.raises(DataError, match="mini-dress"):
         run("stats", "vigor", code=None)
+
+
+def test_show_draws_a_query_that_exists(noise_world, tmp_path):
+    card, root = noise_world
+    place = (card, "--data-root", root, "--split", "cross", "--output", tmp_path / "query.png")
+    assert "Bb/panorama" in run("show", *place, "--query", 4)
+    assert read_image(tmp_path / "query.png").shape[0] > 700
+    with pytest.raises(UsageError, match="--query is 18, but the test split has the rows 0 to 17"):
+        run("show", *place, "--query", 18, code=None)
 
 
 def test_verify_passes_and_fails_by_exit_code(noise_world, tmp_path):

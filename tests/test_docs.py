@@ -169,3 +169,12 @@ def test_the_commands_on_our_pages_parse(path):
 def test_the_parser_of_examples_can_fail(line):
     with pytest.raises((AssertionError, click.UsageError)):
         assert_parses(line)
+
+
+def test_the_figures_of_the_readme_are_those_of_the_leaderboards():
+    section = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("## What came out")[2]
+    section = section.partition("\n## ")[0]
+    boards = "".join(page.read_text(encoding="utf-8") for page in (REPOSITORY / "leaderboards").glob("*.md"))
+    figures = re.findall(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]", section)
+    assert len(figures) > 8
+    assert [figure for figure in figures if figure not in boards] == []
