@@ -22,6 +22,9 @@ SplitName = Literal["same", "cross"]
 REFERENCE_COLUMNS = ("path", "name", "city", "lat", "lon", "height_px", "width_px", "m_per_px")
 QUERY_COLUMNS = ("path", "name", "city", "lat", "lon")
 
+AREA_SPLITS = ("same", "cross")
+"""Splits whose test cities are those of training, or others."""
+
 DEFAULT_DECENTRALITY_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -141,6 +144,11 @@ class Task:
     """True where the user chose a subset of the cities: not comparable with full results."""
     notes: tuple[str, ...] = ()
     """What the reader found and a person should know: the tile-coordinate convention, missing files."""
+
+
+def split_title(split: str) -> str:
+    """Return what a split is called in a sentence: 'same-area', 'cross-area', or its own name."""
+    return f"{split}-area" if split in AREA_SPLITS else f"split {split}"
 
 
 def _require_columns(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> None:

@@ -22,6 +22,7 @@ from cvgl_bench.cli import cli
 from cvgl_bench.errors import CvglError, DataError
 from cvgl_bench.losses import symmetric_info_nce
 from cvgl_bench.method import TrainableMethod
+from cvgl_bench.metrics import Metric
 from cvgl_bench.retrieval import neighbours, read_outcome
 from cvgl_bench.training.options import TrainingOptions
 
@@ -57,11 +58,19 @@ class MeanColour(TrainableMethod):
         return {"info_nce": symmetric_info_nce(*pair, network.scale)}
 
 
+def _log_rank(outcome):
+    return np.log1p(outcome.ranking.rank)
+
+
 @pytest.fixture
 def run(noise_world, tmp_path, monkeypatch):
     """Return a function that runs the command line with MeanColour offered by a plugin."""
     card, root = noise_world
-    plugin = SimpleNamespace(__name__="colours", cvgl_methods=hookimpl(lambda: [MeanColour]))
+    plugin = SimpleNamespace(
+        __name__="colours",
+        cvgl_methods=hookimpl(lambda: [MeanColour]),
+        cvgl_metrics=hookimpl(lambda: [Metric(id="log_rank", per_query=_log_rank, higher_is_better=False)]),
+    )
     load = cvgl_bench.plugins.load_plugins
     monkeypatch.setattr(cvgl_bench.plugins, "load_plugins", lambda: load([], extra=[plugin]))
     monkeypatch.chdir(tmp_path)
@@ -100,6 +109,25 @@ def test_a_run_trains_evaluates_records_and_ranks(run, tmp_path):
     boards = tmp_path / "leaderboards"
     assert "Mean colour" in (boards / "noise.md").read_text()
     assert len(list((boards / "results").glob("*.json"))) == 1
+
+
+def test_a_plugins_metric_stands_beside_the_built_in_ones(run, tmp_path):
+    for seed in ("1", "2"):
+        done = run("--epochs", "1", "--seed", seed, "--output", f"seed{seed}")
+        assert done.exit_code == 0, done.output
+    assert "log_rank" in done.output
+    metrics = result_of(tmp_path / "seed1")["metrics"]
+    log_rank = np.log1p(read_outcome(tmp_path / "seed1/outcome.parquet").ranking.rank)
+    overall = metrics["overall"]["log_rank"]
+    assert overall["value"] == pytest.approx(log_rank.mean())
+    assert overall["low"] <= overall["value"] <= overall["high"] and overall["count"] == 18
+    assert metrics["by_city"]["Bb"]["log_rank"]["value"] == pytest.approx(overall["value"])
+    bins = [each["log_rank"] for each in metrics["by_decentrality"].values()]
+    assert sum(each["count"] for each in bins) == 18
+    assert "log_rank" in (tmp_path / "leaderboards/noise.md").read_text()
+    compared = CliRunner().invoke(cli, ["compare", "seed1", "seed2", "--no-pool", "--metric", "log_rank"])
+    assert compared.exit_code == 0, compared.output
+    assert "difference in log_rank" in compared.output and "log_rank by decentrality" in compared.output
 
 
 def test_a_run_repeats_itself_to_the_bit_whatever_the_workers(run, tmp_path):

@@ -125,8 +125,10 @@ def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
 
 
 def _title(groups: dict[str, list[FinishedRun]]) -> str:
+    from cvgl_bench.splits import split_title
+
     task = next(iter(groups.values()))[0].result.task
-    return f"{task.dataset}, {task.split}-area"
+    return f"{task.dataset}, {split_title(task.split)}"
 
 
 def _curves(

@@ -122,12 +122,13 @@ def _asked(request: dict[str, Any]) -> Request:
 
 def print_plan(run: Run, say: Any) -> None:
     """Print what is about to happen: the task and every option with its origin."""
+    from cvgl_bench.splits import split_title
     from cvgl_bench.variants import PLAIN
 
     task = run.task
     test = task.test
     say(
-        f"{run.method.title} on {task.dataset.title}, {task.split}-area"
+        f"{run.method.title} on {task.dataset.title}, {split_title(task.split)}"
         + (" (partial)" if task.partial else "")
     )
     say(f"  test: {len(test):,} queries, {len(test.references):,} references; {', '.join(_cities(test))}")

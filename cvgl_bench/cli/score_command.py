@@ -106,9 +106,10 @@ def command(
 
 def _print_result(task: Task, result: Result, metrics: Mapping[str, Metric]) -> None:
     from cvgl_bench.cli.tables import metric_table, stratum_table, undefined_notes
+    from cvgl_bench.splits import split_title
 
     overall = result.metrics.overall
-    click.echo(f"{result.method.title} on {task.dataset.title}, {task.split}-area")
+    click.echo(f"{result.method.title} on {task.dataset.title}, {split_title(task.split)}")
     click.echo(f"  {len(task.test):,} queries, {len(task.test.references):,} references\n")
     click.echo(metric_table(overall, metrics))
     for note in undefined_notes(overall, metrics):

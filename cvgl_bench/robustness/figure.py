@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cvgl_bench.figure_files import check_format, save_figure
 from cvgl_bench.loading import SplitImages
+from cvgl_bench.splits import split_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def _draw_metric(axes: Axes, found: Sweep) -> None:
     unit = f" ({found.metric.unit})" if found.metric.unit else ""
     axes.set_xlabel(f"{found.metric.id}{unit} with 95 % interval", fontsize=8)
     axes.set_title(
-        f"{found.result.method.title} on {found.result.task.dataset}, {found.result.task.split}-area",
+        f"{found.result.method.title} on {found.result.task.dataset}, {split_title(found.result.task.split)}",
         fontsize=9,
         loc="left",
     )
