@@ -168,6 +168,7 @@ def test_mining_says_how_much_its_index_finds(run, tmp_path, monkeypatch):
     found = re.search(r"mined for epoch 2: 4 neighbours of \d+ queries, index ivf: ([\d.]+)% of", done.output)
     assert found and 0 < float(found[1]) <= 100
     assert result_of(tmp_path / "ivf")["options"]["training"]["mine_index"] == "ivf"
+    assert "recall@1% is undefined: there are fewer than 100 references" in done.output
     exact = run(*settings, "--output", "flat")
     assert exact.exit_code == 0 and "index flat: exact" in exact.output
     refused = run(*settings, "--set", "mine_index=hnsw", "--output", "none")

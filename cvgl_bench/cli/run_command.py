@@ -159,11 +159,13 @@ def option_lines(options: RunOptions) -> list[tuple[str, str]]:
 
 def print_result(run: Run, result: Result) -> None:
     """Print the metrics overall and recall@1 by decentrality, and where everything was written."""
-    from cvgl_bench.cli.tables import metric_table, stratum_table
+    from cvgl_bench.cli.tables import metric_table, stratum_table, undefined_notes
 
     metrics = {id: entry.thing for id, entry in run.plugins.metrics}
     click.echo()
     click.echo(metric_table(result.metrics.overall, metrics))
+    for note in undefined_notes(result.metrics.overall, metrics):
+        click.echo(note)
     click.echo()
     click.echo(stratum_table(result.metrics.by_decentrality, "recall@1", "decentrality"))
     click.echo()
