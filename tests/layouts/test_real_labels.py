@@ -8,6 +8,8 @@ import pytest
 from cvgl_bench import layouts
 from cvgl_bench.cards import builtin_cards
 from cvgl_bench.errors import DataError
+from cvgl_bench.metrics import METRICS
+from cvgl_bench.scoring import score
 
 CARD = next(card for card in builtin_cards() if card.name == "vigor")
 CITIES = ("NewYork", "Seattle")
@@ -42,6 +44,17 @@ def test_counts_are_the_cards(task):
         assert {city: CARD.counts[key][city] for city in CITIES} == found
     assert len(task.train) + len(task.test) == 51_520 and len(task.test.references) == 44_055
     assert task.partial
+
+
+def test_chance_lies_in_its_interval(task):
+    """Random embeddings on the real truth and covers of every eighth query: recall@k is k / R."""
+    generator, truth, covers = np.random.default_rng(0), task.test.truth[::8], task.test.covers[::8]
+    queries, references = (generator.standard_normal((count, 16)) for count in (len(truth), 44_055))
+    recalls = [metric for metric in METRICS if metric.id in ("recall@1", "recall@10", "recall@1%")]
+    _, found = score(queries, references, truth, covers, metrics=recalls, top=1, resamples=200)
+    for metric, k in zip(recalls, (1, 10, 440), strict=True):
+        estimate, share = found.overall[metric.id], k / 44_055
+        assert estimate.low <= share <= estimate.high < 2 * share + 0.002
 
 
 def test_the_card_adds_up_to_the_published_totals():
