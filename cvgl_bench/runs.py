@@ -33,6 +33,7 @@ from cvgl_bench.training.losses_file import LossesFile
 from cvgl_bench.training.selection import BEST, BEST_EPOCH, Selector
 from cvgl_bench.training.state import Saver, restore_state
 from cvgl_bench.variants import PLAIN, Variant
+from cvgl_bench.weights import weights_replaced
 
 WEIGHTS, STATE, LOSSES, OUTCOME, RESULT, REQUEST = (
     "weights.safetensors",
@@ -186,11 +187,14 @@ def seed_everything(seed: int) -> None:
 
 def _build(run: Run, place: Place) -> nn.Module:
     seed_everything(run.options.training.seed)
-    network = run.method.build()
     if run.checkpoint is not None:
+        with weights_replaced():
+            network = run.method.build()
         load_weights(run.checkpoint, run.method, network)
     elif isinstance(run.method, TrainableMethod) and not run.train:
         raise CheckpointError(f"Evaluating '{run.method.name}' without training it needs --checkpoint FILE.")
+    else:
+        network = run.method.build()
     return network.to(place.device)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +34,18 @@ HUB_TIMEOUT_S = 10
 
 Triple = tuple[float, float, float]
 
+_replaced: ContextVar[bool] = ContextVar("weights_replaced", default=False)
+
+
+@contextlib.contextmanager
+def weights_replaced() -> Iterator[None]:
+    """Let `create_backbone` fetch and read no weights, because a checkpoint replaces them all."""
+    token = _replaced.set(True)
+    try:
+        yield
+    finally:
+        _replaced.reset(token)
+
 
 def create_backbone(name: str, weights: str, *, output_stride: OutputStride = COMMON_STRIDE) -> nn.Module:
     """Return timm's model `name` without its classifier: images (B, 3, H, W) to features (B, D).
@@ -46,10 +60,10 @@ def create_backbone(name: str, weights: str, *, output_stride: OutputStride = CO
     """
     _check_name(name)
     settings = {} if output_stride == COMMON_STRIDE else {"output_stride": output_stride}
+    if weights == "none" or _replaced.get():
+        return _built(name, num_classes=0, **settings)
     if weights == "timm":
         return _fetched(name, **settings)
-    if weights == "none":
-        return _built(name, num_classes=0, **settings)
     if weights.startswith(PACKAGE):
         path = _file_of_package(weights.removeprefix(PACKAGE))
         return _with_classifier_loaded(name, read_tensors(path), path, **settings)

@@ -156,6 +156,14 @@ def test_transformers_take_images_of_any_size_that_their_patches_divide() -> Non
     assert features(create_backbone("test_vit", "none")).shape == (2, 64)
 
 
+def test_weights_that_a_checkpoint_replaces_are_neither_fetched_nor_read() -> None:
+    with weights.weights_replaced():
+        for source in ("timm", "package:no-such-weights", "nowhere.pth"):
+            assert features(create_backbone(f"{NAME}.r160_in1k", source)).shape[0] == 2
+    with pytest.raises(CheckpointError, match="nowhere.pth"):
+        create_backbone(NAME, "nowhere.pth")
+
+
 def test_a_smaller_output_stride_gives_a_finer_map_with_the_same_tensors() -> None:
     common, fine = (create_backbone("test_resnet", "none", output_stride=stride) for stride in (32, 16))
     assert {k: v.shape for k, v in fine.state_dict().items()} == {
