@@ -38,6 +38,9 @@ SPLIT_SHARE = 1 / 4096
 
 SPLITS = 4
 
+PROBED = 64
+"""So many queries of a part are tried before a type is taken for all of them."""
+
 TRUTHS_AT_ONCE = 1024
 """References read at a time to be scored with a query of their own."""
 
@@ -65,6 +68,8 @@ class Section:
     def meet(self, block: ReferenceBlock) -> None:
         """Compare all queries of the section with a block of references."""
         for number in range(len(self._parts)):
+            if block.first == 0:
+                self._probe(number, block)
             self._meet(number, block)
 
     def finish(self) -> tuple[NDArray, ...]:
@@ -76,11 +81,29 @@ class Section:
         columns = (rank, self._ties - 1, rank - self._above_covers, *top)
         return tuple(column.numpy(force=True) for column in columns)
 
+    def _probe(self, number: int, block: ReferenceBlock) -> None:
+        """Take for a part of the queries the first type that settles a few of them against a block."""
+        part = self._parts[number]
+        few = slice(None, None, -(-(part.stop - part.start) // PROBED))
+        target, shift = self._truth_scores[part][few], self._shifts[number][few]
+        while (dtype := self._dtypes[number]) in FINER:
+            queries, references = self._operand(number, dtype).take(few), block.operand(dtype)
+            bound = self._bound(queries, references, splits=1)
+            scores = tiles.in_order(self._product(queries.values, references.values, splits=1))
+            share = tiles.open_share(scores, tiles.limits_around(target, shift, bound, dtype))
+            if share <= max(OPEN_SHARE[dtype], OPEN_LEAST / ((part.stop - part.start) * len(block))):
+                self._splits[number] = SPLITS if dtype == torch.float32 and share > SPLIT_SHARE else 1
+                return
+            self._dtypes[number] = FINER[dtype]
+
+    def _bound(self, queries: Operand, references: Operand, splits: int) -> Tensor:
+        return product_bound(queries, references, splits) + 2 * float64_bound(self._queries.shape[1])
+
     def _meet(self, number: int, block: ReferenceBlock) -> None:
         part, dtype, splits = self._parts[number], self._dtypes[number], self._splits[number]
         queries, references = self._operand(number, dtype), block.operand(dtype)
         shift = self._shifts[number]
-        bound = product_bound(queries, references, splits) + 2 * float64_bound(self._queries.shape[1])
+        bound = self._bound(queries, references, splits)
         scores = self._product(queries.values, references.values, splits)
         entry = self._entry(number, block, scores, bound)
         limits = tiles.limits_around(self._truth_scores[part], shift, bound, dtype)

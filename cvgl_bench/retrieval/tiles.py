@@ -145,6 +145,12 @@ def scan(scores: Tensor, limits: Tensor, best: Tensor, copies: Tensor | None, mo
     return _with_dense(found, scores, limits, dense, copies) if len(dense) else found
 
 
+def open_share(scores: Tensor, limits: Tensor) -> float:
+    """Return the share of scores (A, B), in order, that limits (4, A) leave undecided."""
+    first, tie_from, tie_to, above = (at_least(scores, limit) for limit in limits)
+    return int((first ^ above ^ tie_from ^ tie_to).sum()) / scores.numel()
+
+
 def _tally(lines: Tensor, columns: Tensor, chosen: Tensor, size: int, copies: Tensor | None) -> Tensor:
     weights = None if copies is None else copies[columns[chosen]].double()
     return torch.bincount(lines[chosen], weights, minlength=size).long()

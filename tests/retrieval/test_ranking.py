@@ -242,6 +242,29 @@ def test_coarse_products_are_only_used_where_they_pay(monkeypatch):
     assert set(used) == {torch.bfloat16}
 
 
+def test_only_a_few_queries_try_a_type_in_vain(monkeypatch):
+    sizes = {}
+    honest = section.split_product
+
+    def watched(queries, references, splits, *, out):
+        sizes.setdefault(queries.dtype, []).append((len(queries), splits))
+        return honest(queries, references, splits, out=out)
+
+    monkeypatch.setattr(section, "split_product", watched)
+    monkeypatch.setattr(section, "OPEN_LEAST", 0)
+    monkeypatch.setattr(section, "PROBED", 4)
+    case = large_case("cities")
+    assert_equal(rank(*case, precision="bfloat16", block=(20, 700)), oracle(*case))
+    assert sizes[torch.bfloat16] == sizes[torch.float32] == [(4, 1)]
+    assert {lines for lines, _ in sizes[torch.float64]} == {20}
+    sizes.clear()
+    rows = unit(np.random.default_rng(0).standard_normal((720, 1024)))
+    truth = np.arange(20)
+    rank(rows[:20], rows[20:], truth, np.full((20, 1), -1), precision="bfloat16", block=(20, 700))
+    assert sizes[torch.bfloat16] == [(4, 1)]
+    assert sizes[torch.float32] == [(4, 1), (20, section.SPLITS)]
+
+
 def test_auto_takes_what_is_fastest(monkeypatch):
     precision._fastest.cache_clear()
     taken = {torch.float32: (1.0, True), torch.bfloat16: (0.2, False), torch.float16: (0.5, True)}
