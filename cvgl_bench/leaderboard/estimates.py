@@ -29,7 +29,8 @@ def over_seeds(estimates: Sequence[Estimate], *, unit: str) -> Estimate:
     were drawn: the half-width of Student's t interval over the seeds and the mean half-width of the
     runs' own intervals over the queries are independent, and add in quadrature.
 
-    A value missing from one seed is missing from the mean. Fractions ('%') stay within 0 and 1.
+    A value missing from one seed is missing from the mean. Fractions ('%') stay within 0 and 1,
+    distances ('m') do not fall below 0 where no seed's does.
     """
     if len(estimates) == 1:
         return estimates[0]
@@ -45,6 +46,8 @@ def over_seeds(estimates: Sequence[Estimate], *, unit: str) -> Estimate:
     low, high = mean - math.hypot(seeds_half, below), mean + math.hypot(seeds_half, above)
     if unit == "%":
         low, high = max(low, 0.0), min(high, 1.0)
+    elif unit == "m" and min(values) >= 0:
+        low = max(low, 0.0)
     return Estimate(value=mean, low=low, high=high, count=count)
 
 

@@ -22,10 +22,10 @@ def test_one_seed_keeps_its_own_interval():
 
 
 def test_without_sampling_error_the_interval_is_student_t():
-    found = over_seeds(estimates(1.0, 2.0, 3.0), unit="m")
+    found = over_seeds(estimates(11.0, 12.0, 13.0), unit="m")
     half = 4.303 * 1.0 / math.sqrt(3)
-    assert found.value == 2.0
-    assert (found.low, found.high) == pytest.approx((2.0 - half, 2.0 + half))
+    assert found.value == 12.0
+    assert (found.low, found.high) == pytest.approx((12.0 - half, 12.0 + half))
 
 
 def test_equal_seeds_keep_the_sampling_error():
@@ -34,10 +34,15 @@ def test_equal_seeds_keep_the_sampling_error():
 
 
 def test_both_errors_add_in_quadrature():
-    found = over_seeds(estimates(4.0, 6.0, half=3.0), unit="m")
+    found = over_seeds(estimates(4.0, 6.0, half=3.0), unit="")
     half = math.hypot(12.706 * math.sqrt(2) / math.sqrt(2), 3.0)
     assert found.high - found.value == pytest.approx(half)
     assert found.value - found.low == pytest.approx(half)
+
+
+def test_distances_stay_distances_and_signed_metres_need_not():
+    assert over_seeds(estimates(1.0, 100.0), unit="m").low == 0.0
+    assert over_seeds(estimates(-1.0, 100.0), unit="m").low < -1.0
 
 
 def test_shares_stay_shares_and_metres_need_not():
