@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ import pytest
 import torch
 
 from cvgl_bench.retrieval import nearest, rank
-from cvgl_bench.retrieval.ranking import BLOCK
+from cvgl_bench.retrieval.precision import resolve
+from cvgl_bench.retrieval.ranking import BLOCK, CPU
 
 QUERIES = int(os.environ.get("CVGL_BENCHMARK_QUERIES", 5_000))
 REFERENCES = int(os.environ.get("CVGL_BENCHMARK_REFERENCES", 50_000))
@@ -132,18 +134,20 @@ def timed(task, *arguments):
     return time.perf_counter() - began, time.process_time() - processor_began
 
 
+@pytest.mark.parametrize("precision", ["auto", "float32"])
 @pytest.mark.parametrize(
     "kind", [trained, random, untrained, collapsed, equal, cities], ids=lambda kind: kind.__name__
 )
-def test_ranking_against_the_product(benchmark, capsys, kind):
+def test_ranking_against_the_product(benchmark, capsys, kind, precision):
     generator = np.random.default_rng(0)
     queries, references, truth = kind(generator)
     covers = generator.integers(-1, REFERENCES, (QUERIES, 3))
-    rank(queries[:8], references[:8], np.arange(8), covers[:8] % 8)
+    search = partial(rank, precision=precision)
+    search(queries[:8], references[:8], np.arange(8), covers[:8] % 8)
     products, rankings = [], []
 
     def once():
-        rankings.append(timed(rank, queries, references, truth, covers))
+        rankings.append(timed(search, queries, references, truth, covers))
 
     with peak_mb() as peak:
         benchmark.pedantic(
@@ -153,7 +157,8 @@ def test_ranking_against_the_product(benchmark, capsys, kind):
     benchmark.extra_info.update(wall_ratio=wall, processor_ratio=processor, peak_mb=peak[0])
     with capsys.disabled():
         print(
-            f"\n{kind.__name__}: {QUERIES:,} x {REFERENCES:,} x {DIMENSIONS}: product "
+            f"\n{kind.__name__}, {resolve(precision, CPU)}, {QUERIES:,} x {REFERENCES:,} x {DIMENSIONS}: "
+            f"product "
             f"{min(products)[0]:.2f} s, ranking {min(rankings)[0]:.2f} s: {wall:.2f} times "
             f"(processor time {processor:.2f} times), {peak[0]:.0f} MB added"
         )

@@ -54,9 +54,6 @@ class Operand:
     lengths: Tensor
     lost: Tensor
 
-    def take(self, rows: slice) -> Operand:
-        return Operand(self.values[rows], self.lengths[rows], self.lost[rows])
-
 
 def cast(rows: Tensor, dtype: torch.dtype) -> Operand:
     """Cast float32 or float64 rows (N, D) to `dtype`, measuring what is lost."""

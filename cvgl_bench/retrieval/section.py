@@ -38,8 +38,8 @@ SPLIT_SHARE = 1 / 4096
 
 SPLITS = 4
 
-PROBED = 64
-"""So many queries of a part are tried before a type is taken for all of them."""
+PROBED, PROBED_REFERENCES = 64, 1024
+"""So much of a part's first tile is tried before a type is taken for all of it."""
 
 TRUTHS_AT_ONCE = 1024
 """References read at a time to be scored with a query of their own."""
@@ -87,7 +87,8 @@ class Section:
         few = slice(None, None, -(-(part.stop - part.start) // PROBED))
         target, shift = self._truth_scores[part][few], self._shifts[number][few]
         while (dtype := self._dtypes[number]) in FINER:
-            queries, references = self._operand(number, dtype).take(few), block.operand(dtype)
+            queries = self._search.frame.queries(self._queries[part][few], dtype)
+            references = self._search.frame.references(block.rows[:PROBED_REFERENCES], dtype)
             bound = self._bound(queries, references, splits=1)
             scores = tiles.in_order(self._product(queries.values, references.values, splits=1))
             share = tiles.open_share(scores, tiles.limits_around(target, shift, bound, dtype))
