@@ -158,8 +158,7 @@ def test_ranking_against_the_product(benchmark, capsys, kind, precision):
     with capsys.disabled():
         print(
             f"\n{kind.__name__}, {resolve(precision, CPU)}, {QUERIES:,} x {REFERENCES:,} x {DIMENSIONS}: "
-            f"product "
-            f"{min(products)[0]:.2f} s, ranking {min(rankings)[0]:.2f} s: {wall:.2f} times "
+            f"product {min(products)[0]:.2f} s, ranking {min(rankings)[0]:.2f} s: {wall:.2f} times "
             f"(processor time {processor:.2f} times), {peak[0]:.0f} MB added"
         )
 
