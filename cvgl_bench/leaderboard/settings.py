@@ -23,12 +23,18 @@ IRRELEVANT_OPTIONS = frozenset(
 
 IRRELEVANT_SECTION = "machine."
 
+LATER_OPTIONS = {"training.mine_index": "flat"}
+"""Options that earlier records lack, with what those runs did: they stand in one row with later ones."""
+
 
 def relevant_options(result: Result) -> dict[str, Any]:
     """Return the options that may change what is measured, as 'section.option'."""
+    options = flat(result.options)
+    if "training.sampling" in options:
+        options = LATER_OPTIONS | options
     return {
         name: value
-        for name, value in flat(result.options).items()
+        for name, value in options.items()
         if name not in IRRELEVANT_OPTIONS and not name.startswith(IRRELEVANT_SECTION)
     }
 

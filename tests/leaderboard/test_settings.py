@@ -5,6 +5,7 @@ import pytest
 from cvgl_bench.leaderboard.settings import (
     IRRELEVANT_OPTIONS,
     IRRELEVANT_SECTION,
+    LATER_OPTIONS,
     differing_options,
     flat,
     plain,
@@ -19,6 +20,17 @@ def test_every_irrelevant_option_exists():
     known = {f"{s}.{f.name}" for s, cls in sections_of(NoOptions).items() for f in dataclasses.fields(cls)}
     assert {name for name in IRRELEVANT_OPTIONS if not name.startswith("method.")} <= known
     assert any(name.startswith(IRRELEVANT_SECTION) for name in known)
+
+
+def test_records_from_before_an_option_stand_with_those_that_have_it(make_result):
+    known = {f"{s}.{f.name}" for s, cls in sections_of(NoOptions).items() for f in dataclasses.fields(cls)}
+    assert set(LATER_OPTIONS) <= known
+    before = make_result(options={"training": {"sampling": "neighbours"}})
+    after, other = (
+        make_result(options={"training": {"sampling": "neighbours", "mine_index": index}})
+        for index in ("flat", "ivf")
+    )
+    assert relevant_options(before) == relevant_options(after) != relevant_options(other)
 
 
 def test_seed_machine_and_batch_size_are_left_out(make_result):
