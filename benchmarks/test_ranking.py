@@ -73,12 +73,18 @@ def equal(generator):
 
 
 def cities(generator):
-    """Four points but for noise: the worst case known, as no one centre takes the rounding away."""
+    """Four points but for noise: no one centre takes the rounding away, and only float64 tells scores apart."""
     centres = unit(noise(generator, 4))
     queries, references = (
         unit(centres[generator.integers(4, size=count)] + 3e-7 * noise(generator, count))
         for count in (QUERIES, REFERENCES)
     )
+    return queries, references, generator.integers(REFERENCES, size=QUERIES)
+
+
+def codes(generator):
+    """Binary codes: scores take few values, so that many references tie with the truth."""
+    queries, references = (unit(np.sign(noise(generator, count))) for count in (QUERIES, REFERENCES))
     return queries, references, generator.integers(REFERENCES, size=QUERIES)
 
 
@@ -136,7 +142,7 @@ def timed(task, *arguments):
 
 @pytest.mark.parametrize("precision", ["auto", "float32"])
 @pytest.mark.parametrize(
-    "kind", [trained, random, untrained, collapsed, equal, cities], ids=lambda kind: kind.__name__
+    "kind", [trained, random, untrained, collapsed, equal, cities, codes], ids=lambda kind: kind.__name__
 )
 def test_ranking_against_the_product(benchmark, capsys, kind, precision):
     generator = np.random.default_rng(0)

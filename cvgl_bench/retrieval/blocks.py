@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +11,7 @@ import torch
 from cvgl_bench.retrieval.copies import Copies
 from cvgl_bench.retrieval.frame import Frame, Origin
 from cvgl_bench.retrieval.precision import Operand
-from cvgl_bench.retrieval.rows import Rows
+from cvgl_bench.retrieval.rows import Rows, slices
 from cvgl_bench.retrieval.tiles import GROUP
 
 
@@ -41,18 +43,44 @@ class ReferenceBlock:
         self.first_row = int(copies.rows[groups.start])
         self._search, self._groups = search, groups
         self._operands: dict[torch.dtype, Operand] = {}
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def operand(self, dtype: torch.dtype) -> Operand:
         """Return the references in the frame, in the type of a product."""
-        if dtype not in self._operands:
-            self._operands[dtype] = self._search.frame.references(self.rows, dtype)
-        return self._operands[dtype]
+        with self._lock:
+            if dtype not in self._operands:
+                self._operands[dtype] = self._search.frame.references(self.rows, dtype)
+            return self._operands[dtype]
 
     def cut(self) -> tuple[ReferenceBlock, ReferenceBlock]:
         """Return the first eighth, in whole groups of scores, and the rest."""
         start, stop = self._groups.start, self._groups.stop
         middle = start + max(len(self) // 8 // GROUP, 1) * GROUP
         return tuple(ReferenceBlock(self._search, slice(*ends)) for ends in ((start, middle), (middle, stop)))
+
+
+class Blocks:
+    """All references of a search in blocks of `size`; workers that pass them at one pace share the work."""
+
+    def __init__(self, search: Search, size: int, workers: int) -> None:
+        self._search, self._size, self._most = search, size, workers
+        self._kept: dict[int, ReferenceBlock] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Return the number of distinct references."""
+        return len(self._search.copies.rows)
+
+    def __iter__(self) -> Iterator[ReferenceBlock]:
+        return map(self._block, slices(len(self), self._size))
+
+    def _block(self, groups: slice) -> ReferenceBlock:
+        with self._lock:
+            if groups.start not in self._kept:
+                if len(self._kept) == self._most:
+                    del self._kept[next(iter(self._kept))]  # the oldest
+                self._kept[groups.start] = ReferenceBlock(self._search, groups)
+            return self._kept[groups.start]

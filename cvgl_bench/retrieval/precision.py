@@ -27,6 +27,9 @@ ROUNDING = {
 }
 """Relative rounding of one addition while a product of this type is accumulated."""
 
+ALIGNED = 16
+"""Dimensions that fill a line of a processor's cache; a part of a product starts with one."""
+
 SLACK = 1.01
 """Covers the rounding of the bound itself."""
 
@@ -69,12 +72,17 @@ def _lengths(rows: Tensor) -> Tensor:
 
 def split_product(queries: Tensor, references: Tensor, splits: int, *, out: Tensor) -> Tensor:
     """Return queries (A, D) times references (B, D) transposed, added up in `splits` parts of D."""
-    width = -(-queries.shape[1] // splits)
+    width = _split_width(queries.shape[1], splits)
     torch.mm(queries[:, :width], references[:, :width].T, out=out)
     for start in range(width, queries.shape[1], width):
         part = slice(start, start + width)
         out.addmm_(queries[:, part], references[:, part].T)
     return out
+
+
+def _split_width(dimensions: int, splits: int) -> int:
+    width = -(-dimensions // splits)
+    return width if splits == 1 else -(-width // ALIGNED) * ALIGNED
 
 
 def product_bound(queries: Operand, references: Operand, splits: int = 1) -> Tensor:
@@ -84,7 +92,7 @@ def product_bound(queries: Operand, references: Operand, splits: int = 1) -> Ten
     (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1). The rounding of
     the stored score is not in it: rounding is monotone, so thresholds are rounded alike instead.
     """
-    additions = -(-queries.values.shape[1] // splits) + splits
+    additions = _split_width(queries.values.shape[1], splits) + splits
     total = additions * ROUNDING[queries.values.dtype]
     longest, lost = references.lengths.max(), references.lost.max()
     accumulation = total / (1 - total) * (queries.lengths + queries.lost) * (longest + lost)

@@ -8,26 +8,29 @@ integer for integer, whatever the type, the block or the device.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from cvgl_bench.errors import EmbeddingError, OptionError
 from cvgl_bench.progress import Progress, Silent
-from cvgl_bench.retrieval.blocks import ReferenceBlock, Search
+from cvgl_bench.retrieval.blocks import Blocks, Search
 from cvgl_bench.retrieval.copies import Copies
 from cvgl_bench.retrieval.frame import frame_of
 from cvgl_bench.retrieval.outcome import Ranking
 from cvgl_bench.retrieval.precision import Precision, exact_products, resolve
 from cvgl_bench.retrieval.rows import Embeddings, Rows, require_same_dimensions, slices
 from cvgl_bench.retrieval.section import Section
+from cvgl_bench.retrieval.workers import side_by_side, workers
 
 CPU = torch.device("cpu")
 
 SECTION_BYTES = {"cpu": 2**26, "cuda": 2**30}
 """Size of the queries that are kept at hand while the references pass once."""
 
-BLOCK = {"cpu": (1024, 4096), "cuda": (8192, 32768)}
+BLOCK = {"cpu": (1024, 2048), "cuda": (8192, 32768)}
 """Queries and references of a tile: its scores stay in a processor's cache, or fill a GPU."""
 
 MOST_REFERENCES = 2**30
@@ -76,8 +79,15 @@ def rank(
         lines=lines,
         dtype=resolve(precision, device),
     )
-    size = max(lines, SECTION_BYTES.get(device.type, SECTION_BYTES["cuda"]) // (4 * queries.dimensions))
-    return _search(queries, search, truth, covers, (size, columns), progress or Silent())
+    at_hand = SECTION_BYTES.get(device.type, SECTION_BYTES["cuda"]) // (4 * queries.dimensions)
+    sizes = _section_size(len(queries), at_hand, workers(device)), columns
+    return _search(queries, search, truth, covers, sizes, progress or Silent())
+
+
+def _section_size(queries: int, at_hand: int, workers: int) -> int:
+    """Return the queries of a section such that all workers have the same to do."""
+    rounds = -(-queries // max(at_hand, 1))
+    return -(-queries // (rounds * workers))
 
 
 def _search(
@@ -89,16 +99,20 @@ def _search(
     progress: Progress,
 ) -> Ranking:
     """Let each section of the queries meet all references; `sizes`: queries a section, references a block."""
-    sections = list(slices(len(queries), sizes[0]))
-    progress.set_total(len(sections) * len(search.copies.rows))
-    parts = []
-    with torch.inference_mode(), exact_products():
-        for part in sections:
-            section = Section(queries.take(part), search, truth[part], covers[part])
-            for groups in slices(len(search.copies.rows), sizes[1]):
-                section.meet(ReferenceBlock(search, groups))
-                progress.advance(groups.stop - groups.start)
-            parts.append(section.finish())
+    sections, count = list(slices(len(queries), sizes[0])), workers(queries.device)
+    blocks = Blocks(search, sizes[1], count)
+    progress.set_total(len(sections) * len(blocks))
+
+    @torch.inference_mode()
+    def meet_all(part: slice, advance: Callable[[int], None]) -> tuple[NDArray, ...]:
+        section = Section(queries.take(part), search, truth[part], covers[part])
+        for block in blocks:
+            section.meet(block)
+            advance(len(block))
+        return section.finish()
+
+    with exact_products():
+        parts = side_by_side(meet_all, sections, count, progress)
     return Ranking(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

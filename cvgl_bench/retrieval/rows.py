@@ -38,7 +38,7 @@ class Rows:
 
     def __init__(self, embeddings: Embeddings, side: Side, *, device: torch.device, normalise: bool) -> None:
         self._source = embeddings if isinstance(embeddings, Tensor) else np.asanyarray(embeddings)
-        self._side, self._device = side, device
+        self._side, self.device = side, device
         self._require_table()
         lengths = self._lengths()
         off = np.abs(lengths**2 - 1) > UNIT_TOLERANCE
@@ -55,10 +55,10 @@ class Rows:
 
     def take(self, rows: slice | NDArray[np.int64]) -> Tensor:
         """Return unit float32 rows on the device; a view of what was given where that is possible."""
-        block = self._read(rows).to(self._device)
+        block = self._read(rows).to(self.device)
         if self._lengths_by_row is None:
             return block
-        lengths = torch.from_numpy(self._lengths_by_row[rows]).to(self._device)
+        lengths = torch.from_numpy(self._lengths_by_row[rows]).to(self.device)
         return torch.div(block, lengths[:, None], out=torch.empty_like(block))
 
     def duplicates(self) -> NDArray[np.int64]:

@@ -36,7 +36,7 @@ PENDING_PER_LINE = 64
 SPLIT_SHARE = 1 / 4096
 """With a greater share undecided it pays to add up a product in SPLITS parts, whose bound is tighter."""
 
-SPLITS = 4
+SPLITS = 8
 
 PROBED, PROBED_REFERENCES = 64, 1024
 """So much of a part's first tile is tried before a type is taken for all of it."""
@@ -101,22 +101,31 @@ class Section:
         return product_bound(queries, references, splits) + 2 * float64_bound(self._queries.shape[1])
 
     def _meet(self, number: int, block: ReferenceBlock) -> None:
-        part, dtype, splits = self._parts[number], self._dtypes[number], self._splits[number]
+        dtype, splits = self._dtypes[number], self._splits[number]
         queries, references = self._operand(number, dtype), block.operand(dtype)
-        shift = self._shifts[number]
         bound = self._bound(queries, references, splits)
-        scores = self._product(queries.values, references.values, splits)
-        entry = self._entry(number, block, scores, bound)
+        self._take(
+            number, block, tiles.in_order(self._product(queries.values, references.values, splits)), bound
+        )
+
+    def _take(self, number: int, block: ReferenceBlock, scores: Tensor, bound: Tensor) -> None:
+        """Take in the scores (A, B), in order, of a part of the queries and a block."""
+        part, dtype, shift = self._parts[number], self._dtypes[number], self._shifts[number]
+        entry = self._entry(number, block, scores, bound, dtype)
         limits = tiles.limits_around(self._truth_scores[part], shift, bound, dtype)
         most = LISTED_SHARE if len(block) > CUT_LEAST else 1.0
-        found = tiles.scan(tiles.in_order(scores), limits, entry, block.counts, most)
+        found = tiles.scan(scores, limits, entry, block.counts, most)
         if found is None:
-            for piece in block.cut():
-                self._meet(number, piece)
+            first, rest = block.cut()
+            for piece, columns in ((first, slice(len(first))), (rest, slice(len(first), None))):
+                if self._dtypes[number] == dtype:
+                    self._take(number, piece, scores[:, columns].contiguous(), bound)
+                else:
+                    self._meet(number, piece)
             return
         sure = tiles.intervals(found, shift, bound, dtype)
         undecided = int((found.undecided & sure.scores.isnan()).sum())
-        if dtype in FINER and self._too_open(undecided, found, sure, scores):
+        if dtype in FINER and self._too_open(undecided, found, sure, len(scores) * len(block), dtype):
             self._dtypes[number], self._splits[number] = FINER[dtype], 1
             self._meet(number, block)
             return
@@ -125,13 +134,17 @@ class Section:
         self._count(part, block, found, sure.scores)
         self._offer(number, block, found, sure)
 
-    def _too_open(self, undecided: int, found: tiles.Scan, sure: tiles.Intervals, scores: Tensor) -> bool:
-        share = max(OPEN_SHARE[scores.dtype] * scores.numel(), OPEN_LEAST)
-        usual = CONTENDERS_PER_PLACE * self._search.top * len(scores)
+    def _too_open(
+        self, undecided: int, found: tiles.Scan, sure: tiles.Intervals, size: int, dtype: torch.dtype
+    ) -> bool:
+        share = max(OPEN_SHARE[dtype] * size, OPEN_LEAST)
+        usual = CONTENDERS_PER_PLACE * self._search.top * len(found.above)
         contenders = int((found.contender & sure.scores.isnan()).sum())
         return undecided > share or contenders > max(share, usual)
 
-    def _entry(self, number: int, block: ReferenceBlock, scores: Tensor, bound: Tensor) -> Tensor:
+    def _entry(
+        self, number: int, block: ReferenceBlock, scores: Tensor, bound: Tensor, dtype: torch.dtype
+    ) -> Tensor:
         """Return (A,), the least computed score that may be among the best of its line.
 
         A reference that ties with the last of the best comes after it if that one is neither cover
@@ -140,12 +153,12 @@ class Section:
         each = self._best[number]
         shift, floor = self._shifts[number], each.floor()
         if bool(torch.isinf(floor).all()) and len(block) >= self._search.top:
-            last, widened = tiles.widened(scores.topk(self._search.top, dim=1).values[:, -1], scores.dtype)
-            return tiles.comparable(last - widened - 2 * bound - best.TIE_MARGIN, scores.dtype)
+            last, widened = tiles.widened(scores.topk(self._search.top, dim=1).values[:, -1], dtype)
+            return tiles.comparable(last - widened - 2 * bound - best.TIE_MARGIN, dtype)
         last, kind, row = each.last()
         past = (kind == best.OTHER) & (row < block.first_row)
-        settled = tiles.reach(last, past, shift, bound, scores.dtype)
-        return torch.maximum(settled, tiles.comparable(floor - shift - bound - best.TIE_MARGIN, scores.dtype))
+        settled = tiles.reach(last, past, shift, bound, dtype)
+        return torch.maximum(settled, tiles.comparable(floor - shift - bound - best.TIE_MARGIN, dtype))
 
     def _count(self, part: slice, block: ReferenceBlock, found: tiles.Scan, scores: Tensor) -> None:
         """Count the references at or above the truth, scoring the undecided; fills in their `scores`."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvgl_bench.retrieval import precision, section
+from cvgl_bench.retrieval import precision, ranking, section
 from cvgl_bench.retrieval.ranking import rank
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -194,9 +194,9 @@ def test_constant_embeddings_rank_last():
 
 
 def test_one_query_and_one_reference():
-    ranking = rank(np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), [0], np.empty((1, 0), int))
-    assert ranking.rank.tolist() == [0] and ranking.top_rows.tolist() == [[0]]
-    assert ranking.top_scores[0, 0] == pytest.approx(1)
+    found = rank(np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), [0], np.empty((1, 0), int))
+    assert found.rank.tolist() == [0] and found.top_rows.tolist() == [[0]]
+    assert found.top_scores[0, 0] == pytest.approx(1)
 
 
 def test_shuffled_truth_ranks_by_chance():
@@ -220,8 +220,18 @@ def test_settings_of_torch_are_as_before():
         torch.set_float32_matmul_precision(before)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 2, 3, 50])
+def test_workers_change_nothing(kind, count, monkeypatch):
+    monkeypatch.setattr(ranking, "workers", lambda device: count)
+    case = large_case(kind)
+    for block in ((7, 128), None):
+        assert_equal(rank(*case, precision="bfloat16", block=block), oracle(*case))
+
+
 def test_coarse_products_are_only_used_where_they_pay(monkeypatch):
     """Embeddings whose scores a type cannot tell apart make the search go on in the next finer one."""
+    monkeypatch.setattr(ranking, "workers", lambda device: 1)
     used = []
     honest = section.split_product
 
@@ -243,6 +253,7 @@ def test_coarse_products_are_only_used_where_they_pay(monkeypatch):
 
 
 def test_only_a_few_queries_try_a_type_in_vain(monkeypatch):
+    monkeypatch.setattr(ranking, "workers", lambda device: 1)
     sizes = {}
     honest = section.split_product
 
