@@ -73,7 +73,7 @@ def equal(generator):
 
 
 def cities(generator):
-    """Four points but for noise: no one centre takes the rounding away, and only float64 tells scores apart."""
+    """Four points but for noise: no one centre takes the rounding away, only float64 tells scores apart."""
     centres = unit(noise(generator, 4))
     queries, references = (
         unit(centres[generator.integers(4, size=count)] + 3e-7 * noise(generator, count))
