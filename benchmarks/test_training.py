@@ -20,6 +20,7 @@ from cvgl_sample4geo.method import Sample4Geo
 from cvgl_sample4geo.options import Sample4GeoOptions
 
 from cvgl_bench.embedding import autocast
+from cvgl_bench.memory import recompute_activations
 
 PAIRS = int(os.environ.get("CVGL_BENCHMARK_PAIRS", 128))
 WARM_UP, STEPS = 2, 5
@@ -58,8 +59,11 @@ def report(capsys, what, taken_s, pairs):
     [Sample4Geo(Sample4GeoOptions(weights="none")), AuxGeo(AuxGeoOptions(weights="none"))],
     ids=["sample4geo", "auxgeo"],
 )
-def test_training_step(method, capsys):
+@pytest.mark.parametrize("recompute", [False, True])
+def test_training_step(method, recompute, capsys):
     network = method.build().train().cuda()
+    if recompute:
+        recompute_activations(network)
     optimizer, scaler = torch.optim.AdamW(network.parameters()), torch.amp.GradScaler()
     batch = batch_of(PAIRS)
     torch.cuda.reset_peak_memory_stats()
@@ -72,7 +76,10 @@ def test_training_step(method, capsys):
         scaler.step(optimizer)
         scaler.update()
 
-    report(capsys, f"step of {method.name}", seconds(step), PAIRS)
+    try:
+        report(capsys, f"step of {method.name}, recompute {recompute}", seconds(step), PAIRS)
+    except torch.cuda.OutOfMemoryError:
+        pytest.skip(f"{PAIRS} pairs do not fit")
 
 
 def test_embedding(capsys):

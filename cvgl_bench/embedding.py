@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 
 from cvgl_bench.errors import EmbeddingError
 from cvgl_bench.loading import view_loader
+from cvgl_bench.memory import SMALLER_ADVICE, enough_memory
 from cvgl_bench.method import Method, View
 from cvgl_bench.progress import progress
 from cvgl_bench.splits import Split
@@ -65,14 +66,20 @@ def embed_split(
     whose embedding is not finite or is zero.
     """
     table = split.queries if view == "query" else split.references
-    loader = view_loader(method, split, view=view, batch_size=batch_size, workers=workers, rows=rows)
+    loader = view_loader(
+        method, split, view=view, batch_size=batch_size, workers=workers, device=device, rows=rows
+    )
     kind = autocast_type(mixed_precision, device)
     count = len(table) if rows is None else len(rows)
 
     def batches() -> Iterator[NDArray[np.float32]]:
         done = 0
         for images in loader:
-            with torch.inference_mode(), autocast(kind, device):
+            with (
+                enough_memory(f"{len(images)} images", SMALLER_ADVICE),
+                torch.inference_mode(),
+                autocast(kind, device),
+            ):
                 batch = method.embed(network, images.to(device, non_blocking=True), view)
                 batch = normalize(batch.float(), dim=1).cpu().numpy()
             _check_finite(batch, names=table["name"].to_numpy(), rows=rows, start=done)

@@ -25,9 +25,10 @@ class Loader:
     torch's own loader would put the worker's traceback into the message.
     """
 
-    def __init__(self, items: Dataset, *, workers: int, **settings: Any) -> None:
+    def __init__(self, items: Dataset, *, workers: int, device: torch.device, **settings: Any) -> None:
         if workers:
-            settings |= {"prefetch_factor": 4, "worker_init_fn": _leave_interrupts_to_the_run}
+            settings["worker_init_fn"] = _leave_interrupts_to_the_run
+        settings["pin_memory"] = device.type == "cuda"
         # A loader draws from torch's global generator, and how often depends on the number of workers,
         # unless it has a generator of its own; a network's dropout would differ with it.
         settings["generator"] = torch.Generator()
@@ -132,13 +133,14 @@ def view_loader(
     view: View,
     batch_size: int,
     workers: int,
+    device: torch.device,
     rows: Sequence[int] | None = None,
 ) -> Loader:
     """Return batches of one view's prepared images in row order, or in the order of `rows`."""
     images = ViewImages(method, split, view)
     chosen = torch.utils.data.Subset(images, rows) if rows is not None else images
     workers = workers if method.needs_images else 0
-    return Loader(chosen, workers=workers, batch_size=batch_size)
+    return Loader(chosen, workers=workers, device=device, batch_size=batch_size)
 
 
 class EpochBatches:
@@ -161,11 +163,19 @@ class EpochBatches:
 
 
 def pair_loader(
-    method: TrainableMethod, split: Split, *, batches: EpochBatches, seed: int, workers: int
+    method: TrainableMethod,
+    split: Split,
+    *,
+    batches: EpochBatches,
+    seed: int,
+    workers: int,
+    device: torch.device,
 ) -> Loader:
     """Return augmented training batches: dicts of stacked tensors, in the order `batches` gives."""
     pairs = TrainingPairs(method, split, seed=seed)
-    return Loader(pairs, workers=workers, batch_sampler=batches, persistent_workers=workers > 0)
+    return Loader(
+        pairs, workers=workers, device=device, batch_sampler=batches, persistent_workers=workers > 0
+    )
 
 
 def choose_workers(workers: int | None) -> int:

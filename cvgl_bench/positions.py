@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from cvgl_bench import geo
 from cvgl_bench.loading import Loader, SplitImages
+from cvgl_bench.memory import SMALLER_ADVICE, enough_memory
 from cvgl_bench.method import Locates
 from cvgl_bench.progress import progress
 from cvgl_bench.splits import Split
@@ -70,13 +71,14 @@ def _answers(
     batch_size: int,
     workers: int,
 ) -> NDArray[np.float64]:
-    loader = Loader(_PairImages(method, split, rows), workers=workers, batch_size=batch_size)
+    loader = Loader(_PairImages(method, split, rows), workers=workers, device=device, batch_size=batch_size)
     answers = []
     network.eval()
     with torch.inference_mode(), progress(len(rows), "locate queries") as bar:
         for queries, references in loader:
-            fraction = method.locate(network, queries.to(device), references.to(device))
-            answers.append(fraction.double().cpu().numpy())
+            with enough_memory(f"{len(queries)} pairs", SMALLER_ADVICE):
+                fraction = method.locate(network, queries.to(device), references.to(device))
+                answers.append(fraction.double().cpu().numpy())
             bar.advance(len(queries))
     return np.concatenate(answers)
 

@@ -23,6 +23,7 @@ from cvgl_bench.errors import CheckpointError, UsageError
 from cvgl_bench.evaluation import Place, Scores, evaluate, score
 from cvgl_bench.layouts import check_images
 from cvgl_bench.loading import choose_workers
+from cvgl_bench.memory import recompute_activations
 from cvgl_bench.method import Method, TrainableMethod
 from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import MethodRecord, Result, Selection, TaskRecord, write_result
@@ -195,6 +196,8 @@ def _build(run: Run, place: Place) -> nn.Module:
         raise CheckpointError(f"Evaluating '{run.method.name}' without training it needs --checkpoint FILE.")
     else:
         network = run.method.build()
+    if run.options.machine.recompute and run.trains:
+        recompute_activations(network)
     return network.to(place.device)
 
 

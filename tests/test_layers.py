@@ -18,6 +18,7 @@ LAYERS = {
         "evaluation_options",
         "figure_files",
         "images",
+        "memory",
         "options",
         "recipes",
         "registry",

@@ -63,9 +63,7 @@ class Rows:
 
     def duplicates(self) -> NDArray[np.int64]:
         """Return int64 (N,): for each row the first row that holds the same numbers, itself if none does."""
-        digests = np.concatenate(
-            [_digest(self._read(part).numpy(force=True)) for part in slices(len(self), CHECK_ROWS)]
-        )
+        digests = np.concatenate([_digest(self._read(part)) for part in slices(len(self), CHECK_ROWS)])
         _, first, member = np.unique(digests, return_index=True, return_inverse=True)
         same_as = first[member].astype(np.int64)
         doubles = np.flatnonzero(same_as != np.arange(len(self)))
@@ -145,9 +143,11 @@ def _surely_unit(rows: Tensor) -> NDArray[np.bool_]:
     return ((lengths.square().sum(dim=1) - 1).abs() <= QUICK_TOLERANCE).numpy(force=True)
 
 
-def _digest(rows: NDArray[np.float32]) -> NDArray[np.uint64]:
+def _digest(rows: Tensor) -> NDArray[np.int64]:
     """Return one 64-bit number a row, equal for equal rows (and by chance 1 in 2^32 times or less)."""
-    rows = np.ascontiguousarray(rows)
-    words = rows.view(np.uint32).astype(np.uint64) if rows.shape[1] % 2 else rows.view(np.uint64)
-    factors = np.random.default_rng(0).integers(0, 2**64, words.shape[1], np.uint64) | np.uint64(1)
-    return np.einsum("ij,j->i", words, factors)
+    rows = rows.contiguous()
+    words = rows.view(torch.int32).long() if rows.shape[1] % 2 else rows.view(torch.int64)
+    factors = np.random.default_rng(0).integers(-(2**63), 2**63, words.shape[1], np.int64) | 1
+    if rows.device.type == "cpu":  # without a table of all products
+        return np.einsum("ij,j->i", words.numpy(), factors)
+    return (words * torch.from_numpy(factors).to(rows.device)).sum(dim=1).numpy(force=True)

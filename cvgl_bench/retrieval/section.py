@@ -41,7 +41,7 @@ SPLITS = 8
 PROBED, PROBED_REFERENCES = 64, 1024
 """So much of a part's first tile is tried before a type is taken for all of it."""
 
-TRUTHS_AT_ONCE = 1024
+AT_ONCE = {"cpu": 1024, "cuda": 65536}
 """References read at a time to be scored with a query of their own."""
 
 
@@ -227,10 +227,10 @@ def _scores_of(
     """Return float32 (N,), the scores of reference `rows` and query `lines`, by default each its own."""
     lines = torch.arange(len(rows), device=queries.device) if lines is None else lines
     parts = [queries.new_empty(0)]
-    for start in range(0, len(rows), TRUTHS_AT_ONCE):
-        taken = references.take(rows[start : start + TRUTHS_AT_ONCE])
+    for part in slices(len(rows), AT_ONCE.get(queries.device.type, AT_ONCE["cuda"])):
+        taken = references.take(rows[part])
         each = torch.arange(len(taken), device=taken.device)
-        parts.append(pair_scores(queries, taken, lines[start : start + TRUTHS_AT_ONCE], each))
+        parts.append(pair_scores(queries, taken, lines[part], each))
     return torch.cat(parts)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from cvgl_bench.embedding import autocast, autocast_type, embed_split
 from cvgl_bench.errors import TrainingError
 from cvgl_bench.loading import EpochBatches, pair_loader
+from cvgl_bench.memory import RECOMPUTE_ADVICE, enough_memory
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.progress import progress
 from cvgl_bench.retrieval import nearest
@@ -101,7 +102,12 @@ def train(
     """
     batches = EpochBatches()
     loader = pair_loader(
-        setting.method, setting.split, batches=batches, seed=setting.options.seed, workers=setting.workers
+        setting.method,
+        setting.split,
+        batches=batches,
+        seed=setting.options.seed,
+        workers=setting.workers,
+        device=setting.device,
     )
     began = time.perf_counter() - state.seconds
     while state.epoch < setting.options.epochs:
@@ -196,10 +202,11 @@ def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[
 
 def _train_batch(setting: Setting, state: Training, batch: dict[str, Tensor], *, steps: int) -> None:
     kind = autocast_type(setting.options.mixed_precision, setting.device)
-    batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
-    with autocast(kind, setting.device):
-        terms = setting.method.loss(state.network, batch)
-    _step(setting, state, sum(terms.values()), steps=steps)
+    with enough_memory(f"a batch of {setting.options.batch_size} pairs", RECOMPUTE_ADVICE):
+        batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
+        with autocast(kind, setting.device):
+            terms = setting.method.loss(state.network, batch)
+        _step(setting, state, sum(terms.values()), steps=steps)
     for name, value in terms.items():
         state.sums[name] = state.sums.get(name, 0) + value.detach().float()
     state.batch += 1

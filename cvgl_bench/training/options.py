@@ -51,6 +51,9 @@ class MachineOptions:
 
     device: str = option("auto", "auto, cpu, cuda or cuda:N.")
     workers: int | None = option(None, "Processes that read and augment images; none chooses.", least=0)
+    recompute: bool = option(
+        False, "Recompute activations instead of keeping them: a fraction of the memory, the same result."
+    )
     store_gb: float = option(
         20.0, "Gigabytes on disk for embeddings, the least used going first; 0 keeps none.", least=0
     )

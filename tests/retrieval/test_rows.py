@@ -62,9 +62,9 @@ def test_duplicates_are_compared_and_not_only_their_digests(monkeypatch, dimensi
 
 
 def test_digests_tell_rows_apart():
-    values = np.random.default_rng(0).standard_normal((3000, 6)).astype(np.float32)
+    values = torch.randn(3000, 6, generator=torch.Generator().manual_seed(0))
     assert len(np.unique(module._digest(values))) == 3000
-    assert len(np.unique(module._digest(np.ascontiguousarray(values[:, :5])))) == 3000
+    assert len(np.unique(module._digest(values[:, :5]))) == 3000
 
 
 def test_nearly_unit_rows_are_refused_only_beyond_the_tolerance():
