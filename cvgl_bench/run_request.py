@@ -16,7 +16,7 @@ from cvgl_bench.method import TrainableMethod
 from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import write_text
 from cvgl_bench.run_options import RunOptions, resolve_run_options
-from cvgl_bench.runs import REQUEST, RESULT, WEIGHTS, Run, make_folder, run_id
+from cvgl_bench.runs import REQUEST, RESULT, WEIGHTS, Run, claimed, make_folder, run_id
 from cvgl_bench.splits import Task
 from cvgl_bench.variants import PLAIN, Variant, default_sweep, find_variant
 from cvgl_bench.worlds import world_root
@@ -69,9 +69,9 @@ def resume(
     say: Callable[[str], None] = lambda text: None,
 ) -> Run:
     """Take up an interrupted run with the options it was started with."""
-    if (folder / RESULT).exists():
-        raise UsageError(f"The run in {folder} is finished: it has a {RESULT}.")
-    request, id = _saved_request(folder)
+    # Refuses at once what `execute` would refuse, rather than when the task is read.
+    with claimed(folder):
+        request, id = _saved_request(folder)
     run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
     return dataclasses.replace(run, folder=folder, id=id, resume=True)
 

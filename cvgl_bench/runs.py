@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,6 +24,7 @@ from cvgl_bench.errors import CheckpointError, UsageError
 from cvgl_bench.evaluation import Place, Scores, evaluate, score
 from cvgl_bench.layouts import check_images
 from cvgl_bench.loading import choose_workers
+from cvgl_bench.locks import locked
 from cvgl_bench.memory import recompute_activations
 from cvgl_bench.method import Method, TrainableMethod
 from cvgl_bench.plugins import Plugins
@@ -103,12 +105,39 @@ def make_folder(folder: Path) -> None:
         raise UsageError(f"The run folder {folder} cannot be made: {error.strerror}.") from None
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep an unfinished run's folder to this process while a block runs.
+
+    Raises UsageError where another process is at work in it, where it is finished, or holds no run.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / REQUEST))
+        except BlockingIOError:
+            raise UsageError(
+                f"Another process is at work on the run in {folder}. Let it end, or stop it and --resume."
+            ) from None
+        except OSError as error:
+            raise UsageError(
+                f"{folder} is no run that can go on: its {REQUEST} cannot be opened ({error.strerror})."
+            ) from None
+        if (folder / RESULT).exists():
+            raise UsageError(f"The run in {folder} is finished: it has a {RESULT}.")
+        yield
+
+
 def execute(run: Run) -> Result:
     """Do everything a run does and return its record, which is on disk by then.
 
     Raises CvglError for whatever a person can mend; the folder then holds no `result.json`, and what
     is refused before training begins leaves no folder.
     """
+    with claimed(run.folder):
+        return _execute(run)
+
+
+def _execute(run: Run) -> Result:
     place, network = _begin(run)
     store = _open_store(run)
     seconds: dict[str, float] = {}

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "cvgl_bench"
 
 LAYERS = {
-    "foundation": {"cache", "errors", "geo", "progress"},
+    "foundation": {"cache", "errors", "geo", "locks", "progress"},
     "words": {
         "augment",
         "birdseye",
