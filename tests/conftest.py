@@ -1,4 +1,4 @@
-"""Fixtures shared by the tests: a small world of noise in the layout of DReSS, made in milliseconds."""
+"""Shared by the tests: a small world of noise in the layout of DReSS, and a method that soon learns it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from torch import nn
 
 from cvgl_bench import geo
+from cvgl_bench.losses import symmetric_info_nce
+from cvgl_bench.method import TrainableMethod
 
 TILE_PX, ZOOM, TILES_PER_SIDE = 32, 18, 3
 CITIES = {"Aa": (48.0, 2.0), "Bb": (-33.0, 151.0)}
@@ -106,6 +109,35 @@ def _write_city(root: Path, city: str, lat: float, lon: float, generator: np.ran
 def _noise(colour: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> Image.Image:
     pixels = colour + generator.normal(0, 12, (*size, 1))
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+class MeanColour(TrainableMethod):
+    """Learns to match the mean colours of panorama and tile."""
+
+    name = "mean-colour"
+    title = "Mean colour"
+
+    def build(self):
+        network = nn.Linear(3, 8)
+        network.scale = nn.Parameter(torch.tensor(2.0))
+        return network
+
+    def prepare(self, image, view):
+        return torch.from_numpy(image.reshape(-1, 3).mean(axis=0) / 255 - 0.5).float()
+
+    def prepare_pair(self, pair, generator):
+        noise = torch.from_numpy(generator.normal(0, 0.01, 3)).float()
+        return {
+            "query": self.prepare(pair.query, "query") + noise,
+            "reference": self.prepare(pair.reference, "reference"),
+        }
+
+    def embed(self, network, images, view):
+        return network(images)
+
+    def loss(self, network, batch):
+        pair = (network(batch["query"]), network(batch["reference"]))
+        return {"info_nce": symmetric_info_nce(*pair, network.scale)}
 
 
 @pytest.fixture

@@ -11,51 +11,20 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from click.testing import CliRunner
-from torch import nn
 
 import cvgl_bench.plugins
 from cvgl_bench import cache, hookimpl
 from cvgl_bench.cli import cli
 from cvgl_bench.errors import CvglError, DataError
-from cvgl_bench.losses import symmetric_info_nce
-from cvgl_bench.method import TrainableMethod
 from cvgl_bench.metrics import Metric
 from cvgl_bench.retrieval import neighbours, read_outcome
 from cvgl_bench.training.options import TrainingOptions
 
+from .conftest import MeanColour
+
 QUICK = ["--set", "batch_size=4", "--set", "resamples=100", "--workers", "0", "--device", "cpu"]
-
-
-class MeanColour(TrainableMethod):
-    """Learns to match the mean colours of panorama and tile."""
-
-    name = "mean-colour"
-    title = "Mean colour"
-
-    def build(self):
-        network = nn.Linear(3, 8)
-        network.scale = nn.Parameter(torch.tensor(2.0))
-        return network
-
-    def prepare(self, image, view):
-        return torch.from_numpy(image.reshape(-1, 3).mean(axis=0) / 255 - 0.5).float()
-
-    def prepare_pair(self, pair, generator):
-        noise = torch.from_numpy(generator.normal(0, 0.01, 3)).float()
-        return {
-            "query": self.prepare(pair.query, "query") + noise,
-            "reference": self.prepare(pair.reference, "reference"),
-        }
-
-    def embed(self, network, images, view):
-        return network(images)
-
-    def loss(self, network, batch):
-        pair = (network(batch["query"]), network(batch["reference"]))
-        return {"info_nce": symmetric_info_nce(*pair, network.scale)}
 
 
 def _log_rank(outcome):

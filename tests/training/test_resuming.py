@@ -17,12 +17,12 @@ from torch import nn
 
 from cvgl_bench import hookimpl, run_request, runs
 from cvgl_bench.checkpoints import read_tensors
-from cvgl_bench.errors import CheckpointError
-from cvgl_bench.losses import symmetric_info_nce
-from cvgl_bench.method import TrainableMethod
+from cvgl_bench.errors import CheckpointError, UsageError
 from cvgl_bench.plugins import load_plugins
 from cvgl_bench.retrieval import read_outcome
 from cvgl_bench.training import loop, state
+
+from ..conftest import MeanColour
 
 EPOCHS, STEPS, KILLS = 4, 16, 4
 
@@ -31,8 +31,8 @@ class Killed(BaseException):
     """Stands for a kill: nothing in the harness may catch it."""
 
 
-class Colours(TrainableMethod):
-    """Matches mean colours by a network that uses every kind of state: momentum, statistics, dropout."""
+class Colours(MeanColour):
+    """Learns by a network that uses every kind of state: momentum, statistics, dropout."""
 
     name = "colours"
     title = "Colours"
@@ -42,24 +42,10 @@ class Colours(TrainableMethod):
         network.scale = nn.Parameter(torch.tensor(2.0))
         return network
 
-    def prepare(self, image, view):
-        return torch.from_numpy(image.reshape(-1, 3).mean(axis=0) / 255 - 0.5).float()
-
-    def prepare_pair(self, pair, generator):
-        noise = torch.from_numpy(generator.normal(0, 0.01, 3)).float()
-        return {
-            "query": self.prepare(pair.query, "query") + noise,
-            "reference": self.prepare(pair.reference, "reference"),
-        }
-
-    def embed(self, network, images, view):
-        return network(images)
-
     def loss(self, network, batch):
-        pair = (network(batch["query"]), network(batch["reference"]))
         # Noise of all three global generators, which a method may draw from.
         noise = torch.rand(()) + np.random.rand() + runs.random.random()
-        return {"info_nce": symmetric_info_nce(*pair, network.scale), "noise": 0.1 * noise * network.scale}
+        return {**super().loss(network, batch), "noise": 0.1 * noise * network.scale}
 
 
 class Listener:
@@ -251,17 +237,34 @@ def test_a_damaged_state_is_refused(world, count, tmp_path):
         world.resume("cut")
 
 
+def test_what_another_process_finished_meanwhile_is_left_alone(world, count, tmp_path):
+    count(Colours, "loss", kill, {9})
+    with pytest.raises(Killed):
+        world.start("cut")
+    late = run_request.resume(tmp_path / "cut", world.plugins)
+    world.resume("cut")
+    left = {path: path.read_bytes() for path in (tmp_path / "cut").iterdir()}
+    with pytest.raises(UsageError, match="is finished"):
+        runs.execute(late)
+    assert left == {path: path.read_bytes() for path in (tmp_path / "cut").iterdir()}
+
+
 def test_sigkill_at_any_moment_comes_to_the_same_end(world, noise_world, tmp_path):
     """Processes of their own, killed at moments that no line of the code chose."""
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
-    line = [sys.executable, __file__, *map(str, noise_world), str(tmp_path)]
-    done = subprocess.run(line, env=alone, capture_output=True, text=True, timeout=120)
+    line = [sys.executable, "-m", "tests.training.test_resuming", *map(str, noise_world), str(tmp_path)]
+    done = subprocess.run(
+        line, cwd=Path(__file__).parents[2], env=alone, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     world.assert_same("whole", "cut")
 
 
 def fork_and_kill(world):
-    """Run `whole` and `cut` in forks of this process, killing `cut` again and again."""
+    """Run `whole` and `cut` in forks of this process, killing `cut` again and again.
+
+    As long as one lives, another is refused: that both end the same shows that it was left in peace.
+    """
     os.waitpid(fork(world.start, "whole"), 0)
     state.TRAINING_PER_SAVE = 0
     step = Colours.loss
@@ -273,6 +276,8 @@ def fork_and_kill(world):
         before = changed_at(path)
         while changed_at(path) == before:
             time.sleep(0.001)
+        with pytest.raises(UsageError, match="Another process is at work"):
+            world.resume("cut")
         time.sleep(generator.uniform(0, 0.06))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
