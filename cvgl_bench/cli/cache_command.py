@@ -69,7 +69,7 @@ def list_command(kinds: tuple[str, ...], days: float, as_json: bool) -> None:
         return
     rows = [[e.kind, e.title, _size(e.bytes), _age(e.idle_s), _state(e)] for e in found]
     if rows:
-        headers = ["kind", "what", "size", "last used", ""]
+        headers = ["kind", "what", "size", "last used", "state"]
         alignment = ("left", "left", "right", "right", "left")
         click.echo(tabulate(rows, headers=headers, disable_numparse=True, colalign=alignment) + "\n")
     click.echo(f"{_count(len(found))}, {_size(total)}, in {cache_folder()}")
@@ -131,7 +131,7 @@ def _data(entry: Entry) -> dict[str, Any]:
 
 def _state(entry: Entry) -> str:
     if entry.whole:
-        return ""
+        return "whole"
     return "being written" if entry.in_progress else "unfinished"
 
 

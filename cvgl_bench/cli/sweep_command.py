@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +72,8 @@ def command(
 
     if figure is not None:
         check_format(figure)
-    say = (lambda text: None) if as_json else click.echo
+    # The variants share their references: what is said of them is said once.
+    say = (lambda text: None) if as_json else functools.cache(click.echo)
     plugins = load_plugins()
     metric = plugins.metrics[metric_id]
     machine = {"device": device, "workers": workers}
@@ -106,7 +108,7 @@ def _table(found: Sweep) -> str:
 
     metric = found.metric
     points = "points" if metric.unit == "%" else metric.unit or "value"
-    headers = ["variant", f"{metric.id} {metric.unit}".strip(), f"change, {points}", "p (Holm)", ""]
+    headers = ["variant", f"{metric.id} {metric.unit}".strip(), f"change, {points}", "p (Holm)", "verdict"]
     return tabulate([_row(step, found) for step in found.steps], headers=headers, disable_numparse=True)
 
 
@@ -117,5 +119,5 @@ def _row(step: Step, found: Sweep) -> list[str]:
     row = [str(step.variant), print_estimate(step.estimate, found.metric.unit)]
     if step.change is None:
         return [*row, "", "", ""]
-    verdict = "" if step.told_apart else "cannot be told apart"
+    verdict = "told apart" if step.told_apart else "cannot be told apart"
     return [*row, format_change(step.change, found.metric.unit), format_p(step.p_adjusted or 0.0), verdict]

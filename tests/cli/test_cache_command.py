@@ -38,7 +38,7 @@ def test_an_empty_cache_says_so(run_command):
 
 def test_the_list_says_what_how_large_and_how_old(run_command, filled):
     shown = run_command("cache", "list").out
-    assert re.search(r"^embeddings +net city references +1\.00 MB +0 min ago$", shown, re.MULTILINE)
+    assert re.search(r"^embeddings +net city references +1\.00 MB +0 min ago +whole$", shown, re.MULTILINE)
     assert "40 days ago" in shown and "being written" in shown
     assert shown.splitlines()[-1] == f"4 entries, 1.00 MB, in {cache_folder()}"
 

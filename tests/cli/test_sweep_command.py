@@ -61,6 +61,7 @@ def test_a_sweep_evaluates_compares_and_draws(run_command, finished, tmp_path):
         if variant != "none":
             assert step["change"]["value"] == pytest.approx(values[variant] - values["none"])
     assert record["variants"]["none"]["change"] is None
+    assert shown.out.count("references: 18 embeddings from the store") == 1
     assert "| " not in shown.out and "brightness:0.25" in shown.out and "change, points" in shown.out
     with Image.open(folder / "sweep.png") as image:
         pixels = np.asarray(image.convert("RGB"))
