@@ -71,6 +71,16 @@ def values_per_query(metric: Metric, outcome: Outcome) -> Floats:
     return values
 
 
+def in_order(ids: Iterable[str]) -> list[str]:
+    """Return metric ids in the order of every table: built-in ones as they are listed, then others by name.
+
+    >>> in_order({"anew", "recall@10", "recall@5"})
+    ['recall@5', 'recall@10', 'anew']
+    """
+    built_in = [metric.id for metric in METRICS]
+    return sorted(ids, key=lambda id: (built_in.index(id) if id in built_in else len(built_in), id))
+
+
 def reported(metrics: Iterable[Metric], outcome: Outcome) -> list[Metric]:
     """Return the metrics whose required columns the outcome has."""
     return [metric for metric in metrics if all(name in outcome.extra for name in metric.requires)]

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 import cvgl_bench
@@ -169,6 +170,22 @@ def test_the_commands_on_our_pages_parse(path):
 def test_the_parser_of_examples_can_fail(line):
     with pytest.raises((AssertionError, click.UsageError)):
         assert_parses(line)
+
+
+def test_the_python_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    generator = np.random.default_rng(0)
+    references = generator.standard_normal((200, 16))
+    np.save(tmp_path / "r.npy", references)
+    np.save(tmp_path / "q.npy", references[:50] + generator.standard_normal((50, 16)))
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    recall = names["metrics"].overall["recall@1"]
+    printed = capsys.readouterr().out
+    assert f"recall@1 {recall.value} ({recall.low}, {recall.high})" in printed.splitlines()
+    assert 0.5 < recall.value < 1 and recall.count == 50
 
 
 def test_the_figures_of_the_readme_are_those_of_the_leaderboards():

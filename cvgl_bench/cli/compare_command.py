@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.compare import Comparison, Difference, Standing
+    from cvgl_bench.compare import Comparison, Difference, Standing, Test
     from cvgl_bench.metrics import Metric
     from cvgl_bench.retrieval.outcome import Outcome
     from cvgl_bench.run_groups import FinishedRun
 
 MISSING = "-"
 TEXT_WIDTH = 108
+
+TESTS: dict[Test, str] = {
+    "McNemar": "McNemar: exact test on the queries that only one of two methods gets right.",
+    "Student": "Student: t-test with the variance between redrawn tiles, and between seeds where there are "
+    "several.",
+}
+"""What the tests are, for the legend."""
 
 
 @click.command(name="compare")
@@ -66,6 +73,7 @@ def command(
     """
     from cvgl_bench.compare import compare
     from cvgl_bench.curve_figure import draw_curves
+    from cvgl_bench.metrics import in_order
     from cvgl_bench.plugins import load_plugins
     from cvgl_bench.run_groups import group_runs, read_runs
 
@@ -77,7 +85,7 @@ def command(
     outcomes = {name: [run.outcome for run in members] for name, members in groups.items()}
     found = compare(
         outcomes,
-        _in_order([entry.thing for _, entry in plugins.metrics]),
+        [plugins.metrics[id] for id in in_order(id for id, _ in plugins.metrics)],
         edges=_edges(groups),
         resamples=resamples,
     )
@@ -102,14 +110,6 @@ def command(
     click.echo("\n" + _legend(found))
     if figure is not None:
         click.echo(f"\nWrote {figure}")
-
-
-def _in_order(metrics: Sequence[Metric]) -> list[Metric]:
-    """Return the built-in metrics in the order of the tables, then others by name."""
-    from cvgl_bench.metrics import METRICS
-
-    places = {metric.id: place for place, metric in enumerate(METRICS)}
-    return sorted(metrics, key=lambda metric: (places.get(metric.id, len(places)), metric.id))
 
 
 def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
@@ -245,14 +245,18 @@ def _stratum_table(found: Comparison, metric: Metric) -> str:
 
 def _legend(found: Comparison) -> str:
     lines = [
+        "In brackets: 95 % intervals. They redraw the tiles with all their queries, because queries of one "
+        "tile are not independent.",
         "Methods that share a letter in a row cannot be told apart; 'a' is the best group. Told apart: p "
-        "below 0.05 after Holm's correction, and a 95 % interval of the difference without zero.",
-        "Intervals redraw the tiles with all their queries, because queries of one tile are not independent.",
+        "below 0.05 after Holm's correction for the number of comparisons, and an interval of the difference "
+        "without zero.",
     ]
     if any(count > 1 for count in found.runs.values()):
         lines.append(
-            "Intervals and p-values of methods with several runs include the spread between seeds (Student)."
+            "A method with several runs is shown by their mean; its intervals include the spread between "
+            "seeds."
         )
+    lines += [text for test, text in TESTS.items() if any(d.test == test for d in found.differences)]
     if any(count == 1 for count in found.runs.values()):
         lines.append("One run shows nothing of how much its training seed matters.")
     return "\n".join(click.wrap_text(line, TEXT_WIDTH) for line in lines)

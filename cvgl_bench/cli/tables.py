@@ -14,9 +14,11 @@ def metric_table(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any]) 
     """Return one row per metric: value, 95 % interval and count."""
     from tabulate import tabulate
 
+    from cvgl_bench.metrics import in_order
+
     rows = []
-    for id, estimate in estimates.items():
-        unit = metrics[id].unit
+    for id in in_order(estimates):
+        estimate, unit = estimates[id], metrics[id].unit
         rows.append([id, format_value(estimate.value, unit), format_interval(estimate, unit), estimate.count])
     return tabulate(rows, headers=["metric", "value", "95 % interval", "queries"], disable_numparse=True)
 

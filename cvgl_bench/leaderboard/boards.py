@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cvgl_bench.leaderboard.estimates import over_seeds, seed_deviation
 from cvgl_bench.leaderboard.settings import plain, relevant_options, seed_of
-from cvgl_bench.metrics import METRICS
+from cvgl_bench.metrics import METRICS, in_order
 from cvgl_bench.results import Estimate, MethodRecord, Result
 
 MAIN_METRIC = "recall@1"
@@ -72,7 +72,7 @@ class Board:
     def metrics(self) -> list[str]:
         """The metrics that some row reports: built-in ones in their order, then others by name."""
         found = {metric for row in self.rows for run in row.runs for metric in run.metrics.overall}
-        return [id for id in BUILT_IN_UNITS if id in found] + sorted(found - set(BUILT_IN_UNITS))
+        return in_order(found)
 
     @property
     def bins(self) -> list[str]:

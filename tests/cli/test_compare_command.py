@@ -28,7 +28,11 @@ def test_table_of_two_methods_with_seeds(write_run, compare):
     (recall,) = [line for line in lines if line.startswith("recall@1  ")]
     assert recall.rstrip().endswith(" a") and " b " in recall
     assert "auxgeo is better" in shown.out
-    assert "0.5-1.0" in shown.out and "spread between seeds" in shown.out
+    assert "0.5-1.0" in shown.out
+    legend = " ".join(lines[lines.index(next(line for line in lines if line.startswith("In brackets"))) :])
+    assert "95 % intervals" in legend and "'a' is the best group" in legend
+    assert "shown by their mean; its intervals include the spread between seeds" in legend
+    assert "Student: t-test" in legend and "McNemar" not in shown.out
 
 
 def test_table_of_three_single_runs_and_a_chosen_metric(write_run, compare):
@@ -37,7 +41,7 @@ def test_table_of_three_single_runs_and_a_chosen_metric(write_run, compare):
     assert shown.code == 0, shown.err
     assert "difference in median_distance_m" in shown.out
     assert "cannot be told apart" in shown.out and "c is better" in shown.out
-    assert "One run shows nothing" in shown.out
+    assert "One run shows nothing" in shown.out and "McNemar: exact test" in shown.out
 
 
 def test_json_holds_every_metric_and_stratum(write_run, compare):
