@@ -1,22 +1,28 @@
-"""Shared by the tests: a small world of noise in the layout of DReSS, and a method that soon learns it."""
+"""Shared by the tests: small worlds of noise in the layout of DReSS, and a method that soon learns them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 from PIL import Image
 from torch import nn
 
-from cvgl_bench import geo
+import cvgl_bench.plugins
+from cvgl_bench import geo, hookimpl
+from cvgl_bench.cli import cli
 from cvgl_bench.losses import symmetric_info_nce
 from cvgl_bench.method import TrainableMethod
+from cvgl_bench.metrics import Metric
 
-TILE_PX, ZOOM, TILES_PER_SIDE = 32, 18, 3
+TILE_PX, ZOOM = 32, 18
+QUICK = ["--set", "batch_size=4", "--set", "resamples=100", "--workers", "0", "--device", "cpu"]
 CITIES = {"Aa": (48.0, 2.0), "Bb": (-33.0, 151.0)}
 
 
@@ -47,11 +53,20 @@ def noise_world(tmp_path_factory) -> tuple[Path, Path]:
 
     A query's panorama repeats the colours of its tile, so that a network can learn the match.
     """
-    folder = tmp_path_factory.mktemp("noise")
+    return _write_world(tmp_path_factory.mktemp("noise"), tiles_per_side=3)
+
+
+@pytest.fixture(scope="session")
+def wide_world(tmp_path_factory) -> tuple[Path, Path]:
+    """Return (card, root) of a noise world with 289 tiles a city: enough for a per cent, and for an index."""
+    return _write_world(tmp_path_factory.mktemp("wide"), tiles_per_side=17)
+
+
+def _write_world(folder: Path, *, tiles_per_side: int) -> tuple[Path, Path]:
     root = folder / "world"
     generator = np.random.default_rng(0)
     for city, (lat, lon) in CITIES.items():
-        _write_city(root, city, lat, lon, generator)
+        _write_city(root, city, lat, lon, generator, tiles_per_side=tiles_per_side)
     card = {
         "name": "noise",
         "title": "Noise",
@@ -71,15 +86,17 @@ def noise_world(tmp_path_factory) -> tuple[Path, Path]:
     return path, root
 
 
-def _write_city(root: Path, city: str, lat: float, lon: float, generator: np.random.Generator) -> None:
+def _write_city(
+    root: Path, city: str, lat: float, lon: float, generator: np.random.Generator, *, tiles_per_side: int
+) -> None:
     for view in ("panorama", "satellite"):
         (root / city / view).mkdir(parents=True)
     labels = root / "splits_new" / city
     labels.mkdir(parents=True)
     left, top = (np.floor(v) for v in geo.mercator_px(lat, lon, ZOOM))
     names, colours = [], []
-    for j in range(TILES_PER_SIDE):
-        for i in range(TILES_PER_SIDE):
+    for j in range(tiles_per_side):
+        for i in range(tiles_per_side):
             centre = geo.from_mercator_px(left + (i + 0.5) * TILE_PX, top + (j + 0.5) * TILE_PX, ZOOM)
             names.append(f"satellite_z{ZOOM}_{centre[1]:.10f}_{centre[0]:.10f}.png")
             colours.append(generator.integers(40, 216, 3))
@@ -88,16 +105,17 @@ def _write_city(root: Path, city: str, lat: float, lon: float, generator: np.ran
     for row, colour in enumerate(colours):
         for copy in range(2):
             x, y = generator.uniform(2, TILE_PX - 2, 2).round(2)
-            j, i = divmod(row, TILES_PER_SIDE)
+            j, i = divmod(row, tiles_per_side)
             q_lat, q_lon = geo.from_mercator_px(left + i * TILE_PX + x, top + j * TILE_PX + y, ZOOM)
             name = f"{city}{row}{copy},0,{q_lat:.8f},{q_lon:.8f},0,.png"
             _noise(colour, (TILE_PX, 2 * TILE_PX), generator).save(root / city / "panorama" / name)
-            others = [r for r in (row + 1, row + 3, row + 4) if r < len(names)] + [
+            steps = (1, tiles_per_side, tiles_per_side + 1)
+            others = [r for r in (row + step for step in steps) if r < len(names)] + [
                 r for r in range(3) if r != row
             ]
             fields = [name, names[row], x, y]
             for other in others[:3]:
-                oj, oi = divmod(other, TILES_PER_SIDE)
+                oj, oi = divmod(other, tiles_per_side)
                 fields += [names[other], x + (i - oi) * TILE_PX, y + (j - oj) * TILE_PX]
             lines.append(" ".join(map(str, fields)))
     (labels / "satellite_list.txt").write_text("\n".join(names) + "\n")
@@ -138,6 +156,31 @@ class MeanColour(TrainableMethod):
     def loss(self, network, batch):
         pair = (network(batch["query"]), network(batch["reference"]))
         return {"info_nce": symmetric_info_nce(*pair, network.scale)}
+
+
+def _log_rank(outcome):
+    return np.log1p(outcome.ranking.rank)
+
+
+@pytest.fixture
+def run(noise_world, tmp_path, monkeypatch):
+    """Return a function that runs the command line with MeanColour offered by a plugin."""
+    plugin = SimpleNamespace(
+        __name__="colours",
+        cvgl_methods=hookimpl(lambda: [MeanColour]),
+        cvgl_metrics=hookimpl(lambda: [Metric(id="log_rank", per_query=_log_rank, higher_is_better=False)]),
+    )
+    load = cvgl_bench.plugins.load_plugins
+    monkeypatch.setattr(cvgl_bench.plugins, "load_plugins", lambda: load([], extra=[plugin]))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, command="run", method="mean-colour", split="cross", world=noise_world):
+        card, root = world
+        line = [command, "--method", method, "--dataset", str(card), "--split", split]
+        line += ["--data-root", str(root), *QUICK, *arguments]
+        return CliRunner().invoke(cli, line)
+
+    return run
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -14,42 +13,13 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-import cvgl_bench.plugins
-from cvgl_bench import cache, hookimpl
+from cvgl_bench import cache
 from cvgl_bench.cli import cli
 from cvgl_bench.errors import CvglError, DataError
-from cvgl_bench.metrics import Metric
 from cvgl_bench.retrieval import neighbours, read_outcome
 from cvgl_bench.training.options import TrainingOptions
 
 from .conftest import MeanColour
-
-QUICK = ["--set", "batch_size=4", "--set", "resamples=100", "--workers", "0", "--device", "cpu"]
-
-
-def _log_rank(outcome):
-    return np.log1p(outcome.ranking.rank)
-
-
-@pytest.fixture
-def run(noise_world, tmp_path, monkeypatch):
-    """Return a function that runs the command line with MeanColour offered by a plugin."""
-    card, root = noise_world
-    plugin = SimpleNamespace(
-        __name__="colours",
-        cvgl_methods=hookimpl(lambda: [MeanColour]),
-        cvgl_metrics=hookimpl(lambda: [Metric(id="log_rank", per_query=_log_rank, higher_is_better=False)]),
-    )
-    load = cvgl_bench.plugins.load_plugins
-    monkeypatch.setattr(cvgl_bench.plugins, "load_plugins", lambda: load([], extra=[plugin]))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, command="run", method="mean-colour", split="cross"):
-        line = [command, "--method", method, "--dataset", str(card), "--split", split]
-        line += ["--data-root", str(root), *QUICK, *arguments]
-        return CliRunner().invoke(cli, line)
-
-    return run
 
 
 def result_of(folder):

@@ -5,17 +5,20 @@ import json
 import numpy as np
 import pytest
 
-PERFECT = np.repeat(np.eye(9), 2, axis=0)
+from cvgl_bench.metrics import METRICS
+
+PLACES = np.eye(9)
+PERFECT = np.repeat(PLACES, 2, axis=0)
 
 
 @pytest.fixture
 def score(run_command, noise_world, tmp_path):
     """Return a function that scores embeddings of the noise world's 18 queries, two on each reference."""
-    card, root = noise_world
 
-    def run(*arguments, queries=PERFECT):
+    def run(*arguments, queries=PERFECT, references=PLACES, world=noise_world):
+        card, root = world
         np.save(tmp_path / "q.npy", queries)
-        np.save(tmp_path / "r.npy", np.eye(9))
+        np.save(tmp_path / "r.npy", references)
         files = ("--query-embeddings", tmp_path / "q.npy", "--reference-embeddings", tmp_path / "r.npy")
         place = ("--dataset", card, "--split", "cross", "--data-root", root, "--device", "cpu")
         return run_command("score", *files, *place, "--output", tmp_path / "run", *arguments)
@@ -29,6 +32,9 @@ def test_prints_metrics_and_writes_a_run(score, tmp_path):
     assert shown.out.startswith("Mine (2026) on Noise, cross-area")
     assert "recall@1% is undefined: there are fewer than 100 references" in shown.out
     assert "decentrality" in shown.out and (tmp_path / "run" / "result.json").exists()
+    listed = [metric.id for metric in METRICS if not metric.requires]
+    words = [line.split()[0] for line in shown.out.splitlines() if line]
+    assert [word for word in words if word in listed][: len(listed)] == listed
 
 
 def test_scores_made_elsewhere_are_compared_with_runs(score, run_command, tmp_path):
@@ -47,8 +53,33 @@ def test_joins_a_leaderboard_only_when_told(score, tmp_path):
     assert "embeddings made elsewhere" in (tmp_path / "boards" / "noise.md").read_text()
 
 
+def test_a_collapsed_model_scores_nothing(score, wide_world):
+    """The covers do not save it: among equals they come last but for the truth."""
+    count = len(list((wide_world[1] / "Bb" / "satellite").iterdir()))
+    same = {"queries": np.ones((2 * count, 8)), "references": np.ones((count, 8)), "world": wide_world}
+    found = json.loads(score("--json", **same).out)["metrics"]
+    strata = [found["overall"], *found["by_decentrality"].values(), *found["by_city"].values()]
+    for metric in METRICS:
+        if metric.unit == "%":
+            assert {each[metric.id]["value"] for each in strata} == {0.0}, metric.id
+    assert found["overall"]["recall@1"]["count"] == 2 * count
+
+
+def test_embeddings_that_are_not_finite_are_counted_and_named(score, tmp_path):
+    bad = PERFECT.copy()
+    bad[[1, 4, 5, 9, 12, 17], 0] = np.nan
+    shown = score(queries=bad)
+    assert shown.code == 1 and shown.err.count("\n") == 1
+    assert "6 of 18 query embeddings are NaN or infinite (rows 1, 4, 5, 9, 12, ...)" in shown.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_errors_are_one_line(score):
     short = score(queries=PERFECT[:8])
     assert short.code == 1 and short.err.count("\n") == 1 and "18 query rows" in short.err
+    narrow = score(references=np.ones((9, 8)))
+    assert narrow.code == 1 and "have 9 dimensions, reference embeddings 8" in narrow.err
+    longer = score("--no-normalise", queries=2 * PERFECT)
+    assert longer.code == 1 and "18 of 18 query embeddings are not of unit length" in longer.err
     device = score("--device", "abacus")
     assert device.code == 2 and "abacus" in device.err
