@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import inspect
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import pluggy
 
 import cvgl_bench
 from cvgl_bench import hookspecs
-from cvgl_bench.errors import suggest
+from cvgl_bench.errors import UnknownNameError, suggest
 from cvgl_bench.registry import Origin, Registry
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 ENTRY_POINT_GROUP = "cvgl_bench"
 BUILTIN = "builtin"
+
+AT_HAND = Path(cvgl_bench.__file__).parents[1] / "plugins"
+"""The plugins of a checkout of the repository, a folder a method; elsewhere there is none."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,14 @@ class Plugins:
         return sorted(caller.name for caller in callers)
 
     def method(self, name: str) -> type[Method]:
-        """Return a method's class, or raise UnknownNameError."""
+        """Return a method's class, or raise UnknownNameError, which says how to install what is at hand."""
+        installed = {*self.origins, *(broken.origin.plugin for broken in self.broken)}
+        at_hand = {path.parent.name for path in AT_HAND.glob("*/pyproject.toml")}
+        if name not in self.methods and name in at_hand - installed:
+            raise UnknownNameError(
+                f"The method '{name}' comes with a plugin that is not installed: "
+                f"pip install -e {shlex.quote(str(AT_HAND / name))}"
+            )
         return self.methods[name]
 
     def _collect(self, kind: str, hook: str, named: Any) -> Registry[Any]:

@@ -187,6 +187,19 @@ def test_an_unknown_method_also_names_the_broken_plugin_that_may_offer_it(instal
         plugins.methods["mine"]
 
 
+def test_a_method_whose_plugin_lies_at_hand_says_how_to_install_it(installed):
+    plugins = load_plugins([])
+    for name in ("sample4geo", "auxgeo"):
+        with pytest.raises(UnknownNameError, match=f"is not installed: pip install -e .*/plugins/{name}$"):
+            plugins.method(name)
+    with pytest.raises(UnknownNameError, match=r"no method '\.\.'"):
+        plugins.method("..")
+    broken = load_plugins(installed("cvgl-sample4geo", "import nothing_there", name="sample4geo"))
+    with pytest.raises(UnknownNameError, match=r"no method 'sample4geo'.*'sample4geo' .* is broken"):
+        broken.method("sample4geo")
+    assert load_plugins([], [offering_toy("mine")]).method("toy") is Toy
+
+
 def test_a_method_that_misses_a_function_is_not_offered(installed):
     source = (
         "from cvgl_bench import hookimpl\nfrom cvgl_bench.method import Method\n"

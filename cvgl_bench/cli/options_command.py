@@ -37,7 +37,7 @@ def command(method: str, dataset: str | None, split: str | None, as_json: bool) 
         card = plugins.datasets[dataset]
         if split and split not in card.splits:
             raise click.UsageError(f"{dataset} has no split '{split}'; it has {', '.join(card.splits)}.")
-    rows = option_rows(plugins.methods[method], dataset=dataset, split=split)
+    rows = option_rows(plugins.method(method), dataset=dataset, split=split)
     click.echo(json.dumps(rows, indent=2, default=str) if as_json else _as_help(rows))
 
 
