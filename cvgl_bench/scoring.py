@@ -52,7 +52,8 @@ def score(
     """Rank the references of every query by cosine similarity and return the outcome and its metrics.
 
     query_embeddings (Q, D), reference_embeddings (R, D): arrays, memory-mapped or not, or tensors.
-    truth (Q,): row of each query's positive. covers (Q, K): rows of its semi-positives, padded with -1.
+    truth (Q,): row of each query's positive. covers (Q, K): rows of its semi-positives, padded with -1
+        or, as the tables of `cvgl-bench dataset export` are read, with NaN.
     query_lat_lon (Q, 2), reference_lat_lon (R, 2): degrees, the reference's of its centre. Without both
         the distances are NaN and the metrics that need them have count 0.
     decentrality (Q,), city (Q,): without them there are no such strata. clusters (Q,): labels of queries
@@ -61,7 +62,7 @@ def score(
     top, precision, device, normalise, progress: as for `cvgl_bench.retrieval.rank`.
 
     Raises EmbeddingError for embeddings or rows that cannot be ranked, DataError for a column whose
-    length is not that of its table.
+    length is not that of its table, or rows that are no whole numbers.
 
     >>> import numpy as np
     >>> found, metrics = score(np.eye(3), np.eye(3), truth=[0, 1, 0])
@@ -70,8 +71,8 @@ def score(
     >>> round(metrics.overall["recall@1"].value, 3)
     0.667
     """
-    truth = np.asarray(truth, np.int64)
-    covers = np.empty((len(truth), 0), np.int64) if covers is None else np.asarray(covers, np.int64)
+    truth = _reference_rows("truth", truth)
+    covers = np.empty((len(truth), 0), np.int64) if covers is None else _reference_rows("covers", covers)
     ranking = rank(
         query_embeddings,
         reference_embeddings,
@@ -98,6 +99,18 @@ def score(
     )
     labels = None if clusters is None else np.asarray(clusters)
     return found, summarise(found, metrics, edges=edges, seed=seed, resamples=resamples, clusters=labels)
+
+
+def _reference_rows(name: str, given: ArrayLike) -> NDArray[np.int64]:
+    """Return rows of references as whole numbers, -1 where NaN says that there is none."""
+    rows = np.asarray(given)
+    if not np.issubdtype(rows.dtype, np.number):
+        raise DataError(f"{name} holds {rows.dtype}, but it must hold row numbers of references.")
+    rows = np.where(np.isnan(rows), -1, rows)
+    broken = rows[rows != np.floor(rows)]
+    if len(broken):
+        raise DataError(f"{name} holds {broken[0]}, but row numbers of references are whole.")
+    return rows.astype(np.int64)
 
 
 def _column(name: str, given: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -1,14 +1,19 @@
 """Scoring plain arrays."""
 
+import dataclasses
 import doctest
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cvgl_bench import geo, scoring
+from cvgl_bench.cards import read_card
 from cvgl_bench.errors import DataError, EmbeddingError
+from cvgl_bench.inspection import export
+from cvgl_bench.layouts import read_task
 from cvgl_bench.metrics import Metric
-from cvgl_bench.retrieval import read_outcome
+from cvgl_bench.retrieval import outcome, read_outcome
 from cvgl_bench.scoring import score
 
 
@@ -102,6 +107,55 @@ def test_nan_and_wrong_truth_are_refused(arrays):
         score(**{**arrays, "query_embeddings": bad})
     with pytest.raises(EmbeddingError, match="10"):
         score(**{**arrays, "truth": np.arange(10) + 1})
+
+
+@pytest.mark.parametrize(
+    ("truth", "message"),
+    [
+        (np.arange(10) + 0.5, "truth holds 0.5, but row numbers of references are whole"),
+        ([str(row) for row in range(10)], "truth holds <U1, but it must hold row numbers"),
+    ],
+)
+def test_what_is_no_row_is_refused(arrays, truth, message):
+    with pytest.raises(DataError, match=message):
+        score(**{**arrays, "truth": truth})
+
+
+def test_a_query_without_a_truth_is_named(arrays):
+    truth = np.where(np.arange(10) == 4, np.nan, np.arange(10))
+    with pytest.raises(EmbeddingError, match="truth names reference -1 for query 4"):
+        score(**{**arrays, "truth": truth})
+
+
+def test_exported_tables_are_taken_as_pandas_reads_them(noise_world, tmp_path):
+    """A cover that is missing is empty in the table and NaN once it is read."""
+    card, root = noise_world
+    task = read_task(read_card(card), "cross", root)
+    covers = task.test.covers.copy()
+    covers[::3, 1:] = -1
+    test = dataclasses.replace(task.test, covers=covers)
+    references, queries = (pd.read_csv(path) for path in export(test, tmp_path))
+    cover_columns = queries[["cover_1", "cover_2", "cover_3"]]
+    assert cover_columns.isna().any(axis=None)
+    generator = np.random.default_rng(0)
+    places = generator.standard_normal((len(references), 8))
+    found, metrics = score(
+        places[queries["truth"]] + 0.5 * generator.standard_normal((len(queries), 8)),
+        places,
+        queries["truth"],
+        cover_columns,
+        query_lat_lon=queries[["lat", "lon"]],
+        reference_lat_lon=references[["lat", "lon"]],
+        decentrality=queries["decentrality"],
+        city=queries["city"],
+        resamples=100,
+    )
+    expected = outcome(found.ranking, test, extra={})
+    for column in dataclasses.fields(found):
+        if column.name not in ("ranking", "extra"):
+            left, right = (getattr(each, column.name) for each in (found, expected))
+            np.testing.assert_array_equal(left, right, err_msg=column.name)
+    assert metrics.overall["recall@1_100m"].count == len(queries)
 
 
 def test_distances_are_geodesic(arrays):
