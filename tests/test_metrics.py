@@ -6,6 +6,7 @@ import doctest
 import numpy as np
 import pytest
 
+from cvgl_bench import geo
 from cvgl_bench import metrics as module
 from cvgl_bench.errors import PluginError
 from cvgl_bench.metrics import METRICS, Metric, reported, values_per_query
@@ -61,7 +62,11 @@ def test_published_definitions_by_plain_loops():
         id: []
         for id in ("recall@1", "recall@5", "recall@10", "recall@1%", "recall@1%+1", "hit_rate", "covered@1")
     }
-    for row, truth in zip(scores, case["truth"], strict=True):
+    expected["recall@1_100m"] = []
+    places = zip(case["query_lat_lon"], case["truth"], strict=True)
+    for row, (place, truth) in zip(scores, places, strict=True):
+        best = case["reference_lat_lon"][np.argmax(row)]
+        expected["recall@1_100m"].append(geo.geodesic_m(*place, *best) <= 100)
         above = sum(s > row[truth] for s in row)
         covers = [c for c in case["covers"][len(expected["recall@1"])] if c >= 0]
         for k in (1, 5, 10):
@@ -71,6 +76,7 @@ def test_published_definitions_by_plain_loops():
         others = [s for r, s in enumerate(row) if r != truth and r not in covers]
         expected["hit_rate"].append(not any(s > row[truth] for s in others))
         expected["covered@1"].append(int(np.argmax(row)) in [truth, *covers])
+    assert set(expected) == {metric.id for metric in SHARES}, "every published share is here"
     for id, values in expected.items():
         np.testing.assert_array_equal(values_per_query(BY_ID[id], outcome), values, err_msg=id)
         assert 0.05 < np.mean(values) < 0.999, f"{id} does not test anything"
@@ -85,10 +91,11 @@ def test_a_hit_is_always_covered(seed):
     assert hit.sum() < covered.sum(), "the two hit rates are different metrics"
 
 
-def test_collapsed_embeddings_score_zero():
+@pytest.mark.parametrize("value", [1.0, -0.3])
+def test_collapsed_embeddings_score_zero(value):
     case = with_covers(0)
-    flat = {name: np.ones_like(case[name]) for name in ("query_embeddings", "reference_embeddings")}
-    _, found = score(**{**case, **flat, "covers": np.full_like(case["covers"], -1)}, resamples=100)
+    flat = {name: np.full_like(case[name], value) for name in ("query_embeddings", "reference_embeddings")}
+    _, found = score(**{**case, **flat}, resamples=100)
     for metric in SHARES:
         assert found.overall[metric.id].value == 0, metric.id
         assert found.overall[metric.id].low == 0

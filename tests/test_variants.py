@@ -1,13 +1,19 @@
 """Variants of a task: the same views for every method, and nothing that was not asked for."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 
 from cvgl_bench import cards, layouts
 from cvgl_bench.baselines import Frozen, FrozenOptions
 from cvgl_bench.errors import OptionError, UnknownNameError
+from cvgl_bench.evaluation import Place, evaluate
+from cvgl_bench.evaluation_options import EvaluationOptions
 from cvgl_bench.images import read_image
 from cvgl_bench.loading import SplitImages
+from cvgl_bench.runs import seed_everything
 from cvgl_bench.splits import Dataset
 from cvgl_bench.variants import (
     KINDS,
@@ -23,6 +29,8 @@ from cvgl_bench.variants import (
     recompress,
     turn,
 )
+
+from .conftest import MeanColour
 
 
 def card(**panorama):
@@ -160,10 +168,40 @@ def test_queries_are_changed_and_references_are_not(split):
     np.testing.assert_array_equal(images.reference(3), tile)
 
 
+def queries_seen(method, split, *, seed, batch_size, monkeypatch):
+    """Evaluate a method and return the queries that it was given to prepare."""
+    seen, prepare = [], method.prepare
+
+    def watched(image, view):
+        if view == "query":
+            seen.append(image)
+        return prepare(image, view)
+
+    monkeypatch.setattr(method, "prepare", watched)
+    seed_everything(seed)
+    place = Place(device=torch.device("cpu"), workers=0)
+    options = EvaluationOptions(embed_batch_size=batch_size)
+    evaluate(method, method.build(), split, options=options, place=place)
+    return np.stack(seen)
+
+
+@pytest.mark.parametrize("name", ["yaw-random", "fov-random:90"])
+def test_two_methods_see_the_same_views(split, name, monkeypatch):
+    """Whatever they are, and whatever the seed of their run: a view follows from its query."""
+    options = FrozenOptions(
+        backbone="test_resnet.r160_in1k", weights="none", tile_size=(32, 32), panorama_size=(32, 64)
+    )
+    turned = dataclasses.replace(split, variant=find_variant(name, WHOLE))
+    first = queries_seen(MeanColour(None), turned, seed=1, batch_size=4, monkeypatch=monkeypatch)
+    second = queries_seen(Frozen(options), turned, seed=2, batch_size=7, monkeypatch=monkeypatch)
+    plain = queries_seen(MeanColour(None), split, seed=1, batch_size=4, monkeypatch=monkeypatch)
+    np.testing.assert_array_equal(first, second)
+    changed = (first != plain).any(axis=(1, 2, 3))
+    assert changed.mean() > 0.8, "a random heading may be less than a column"
+
+
 def test_methods_see_the_variant_through_every_door(split, monkeypatch):
     """Embedding and locating read through one place."""
-    import torch
-
     from cvgl_bench.loading import ViewImages
     from cvgl_bench.positions import _PairImages
 

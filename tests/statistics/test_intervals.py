@@ -1,6 +1,7 @@
 """Intervals against closed forms, and their coverage on simulated clusters."""
 
 import doctest
+import math
 
 import numpy as np
 import pytest
@@ -21,6 +22,23 @@ def test_doctests():
 def test_wilson_against_published_values(hits, count, low, high):
     """81 of 263 is the example of Newcombe, Statistics in Medicine 17, 1998, table I."""
     assert wilson(hits, count) == pytest.approx((low, high), abs=6e-5)
+
+
+@pytest.mark.parametrize("count", [20, 100, 1000])
+def test_wilson_covers_what_it_says_on_single_queries(count):
+    """Summed over all outcomes of the binomial, for shares from 0.01 to 0.99: nothing is left to chance."""
+    hits = np.arange(count + 1)
+    held = np.array([wilson(k, count) for k in hits])
+    choices = np.array([math.log(math.comb(count, k)) for k in hits])
+    shares = np.linspace(0.01, 0.99, 99)
+    coverage = [
+        np.exp(choices + hits * np.log(share) + (count - hits) * np.log(1 - share))[
+            (held[:, 0] <= share) & (share <= held[:, 1])
+        ].sum()
+        for share in shares
+    ]
+    assert np.mean(coverage) == pytest.approx(0.95, abs=0.01)
+    assert min(coverage) > 0.83, "the least that is known of Wilson's interval"
 
 
 def test_percentiles_leave_out_empty_redraws():
