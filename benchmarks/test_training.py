@@ -1,7 +1,8 @@
-"""Speed of training and embedding with the published networks: `pytest benchmarks/test_training.py -s`.
+"""Speed of training and embedding at the published sizes: `pytest benchmarks/test_training.py -s`.
 
-ConvNeXt-B at the published image sizes, random weights, random images that lie on the GPU already, so
-that nothing but the network is timed. Set CVGL_BENCHMARK_PAIRS for other batches than the published 128.
+ConvNeXt-B, random weights, random images that lie on the GPU already, so that nothing but the network
+is timed; and what one processor prepares of pairs in files of VIGOR's sizes. Set CVGL_BENCHMARK_PAIRS
+for other batches than the published 128.
 """
 
 import os
@@ -10,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("cvgl_sample4geo", reason="the plugin cvgl-sample4geo is not installed")
 pytest.importorskip("cvgl_auxgeo", reason="the plugin cvgl-auxgeo is not installed")
@@ -20,13 +22,20 @@ from cvgl_sample4geo.method import Sample4Geo
 from cvgl_sample4geo.options import Sample4GeoOptions
 
 from cvgl_bench.embedding import autocast
+from cvgl_bench.images import read_image
 from cvgl_bench.memory import recompute_activations
+from cvgl_bench.method import Pair
 
 PAIRS = int(os.environ.get("CVGL_BENCHMARK_PAIRS", 128))
 WARM_UP, STEPS = 2, 5
 TILE, PANORAMA = (384, 384), (384, 768)
+VIGOR_PANORAMA, VIGOR_TILE = (2048, 1024), (640, 640)
+"""Width and height of VIGOR's files, in pixels."""
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+METHODS = [Sample4Geo(Sample4GeoOptions(weights="none")), AuxGeo(AuxGeoOptions(weights="none"))]
+
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 
 
 def batch_of(pairs):
@@ -54,11 +63,8 @@ def report(capsys, what, taken_s, pairs):
         )
 
 
-@pytest.mark.parametrize(
-    "method",
-    [Sample4Geo(Sample4GeoOptions(weights="none")), AuxGeo(AuxGeoOptions(weights="none"))],
-    ids=["sample4geo", "auxgeo"],
-)
+@on_a_gpu
+@each_method
 @pytest.mark.parametrize("recompute", [False, True])
 def test_training_step(method, recompute, capsys):
     network = method.build().train().cuda()
@@ -82,6 +88,7 @@ def test_training_step(method, recompute, capsys):
         pytest.skip(f"{PAIRS} pairs do not fit")
 
 
+@on_a_gpu
 def test_embedding(capsys):
     method = Sample4Geo(Sample4GeoOptions(weights="none"))
     network = method.build().eval().cuda()
@@ -94,3 +101,31 @@ def test_embedding(capsys):
                 method.embed(network, batch[view], view)
 
     report(capsys, "embedding", seconds(embed), PAIRS)
+
+
+@each_method
+def test_preparing_a_pair(benchmark, capsys, method, tmp_path):
+    """Decode, augment, resize and, for AuxGeo, project: what a worker process does for each pair."""
+    files = tmp_path / "panorama.jpg", tmp_path / "tile.png"
+    for file, size in zip(files, (VIGOR_PANORAMA, VIGOR_TILE), strict=True):
+        scenery(size).save(file, quality=95)
+    generator = np.random.default_rng(0)
+
+    def prepare():
+        panorama, tile = map(read_image, files)
+        method.prepare_pair(Pair(panorama, tile, (300.0, 200.0)), generator)
+
+    torch.set_num_threads(1)
+    benchmark.pedantic(prepare, rounds=40, warmup_rounds=3)
+    with capsys.disabled():
+        mean_ms = 1e3 * benchmark.stats["mean"]
+        print(f"\npair of {method.name} on one processor: {mean_ms:.0f} ms, {1e3 / mean_ms:.0f} pairs/s")
+
+
+def scenery(size):
+    """Blobs with some noise, which compress and decode about as photographs do."""
+    generator = np.random.default_rng(0)
+    coarse = Image.fromarray(generator.integers(0, 256, (size[1] // 16, size[0] // 16, 3), np.uint8))
+    smooth = np.asarray(coarse.resize(size, Image.Resampling.BICUBIC), np.int16)
+    noisy = smooth + generator.normal(0, 6, smooth.shape).astype(np.int16)
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
