@@ -55,7 +55,7 @@ def draw_curves(
         axes.fill_between(x, scale * curve["low"], scale * curve["high"], color=colour, alpha=0.15, lw=0)
         axes.plot(x, scale * curve["value"], color=colour, lw=1.6, label=name)
     axes.set(xlim=(0, 1), ylim=(0, None), xlabel="decentrality: 0 at the tile's centre, 1 at its corner")
-    axes.set_ylabel(f"{metric.id} ({metric.unit})" if metric.unit else metric.id)
+    axes.set_ylabel(f"{metric.id}{f' ({metric.unit})' if metric.unit else ''} with 95 % band")
     figure.legend(loc="outside lower center", ncols=min(len(curves), 4), frameon=False)
     decentrality = next(iter(groups.values()))[0].decentrality
     known = decentrality[~np.isnan(decentrality)]

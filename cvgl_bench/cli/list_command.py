@@ -68,7 +68,10 @@ def dataset_rows(plugins: Plugins) -> list[Row]:
 
 
 def metric_rows(plugins: Plugins) -> list[Row]:
-    """Return a row for each metric."""
+    """Return a row for each metric, in the order of the tables."""
+    from cvgl_bench.metrics import in_order
+
+    entries = {name: plugins.metrics.entry(name) for name in in_order(name for name, _ in plugins.metrics)}
     return [
         {
             "metric": name,
@@ -77,7 +80,7 @@ def metric_rows(plugins: Plugins) -> list[Row]:
             "better": "higher" if entry.thing.higher_is_better else "lower",
             **_origin(entry.origin),
         }
-        for name, entry in plugins.metrics
+        for name, entry in entries.items()
     ]
 
 
