@@ -69,8 +69,8 @@ def nearest(
 ) -> Neighbours:
     """Return the k references most similar to each query; fewer where there are fewer references.
 
-    query_embeddings: (Q, D); reference_embeddings: (R, D); rows are brought to unit length. A GPU is
-    used where faiss has one. Raises EmbeddingError for embeddings that cannot be compared,
+    query_embeddings: (Q, D); reference_embeddings: (R, D); rows are brought to unit length. The first
+    GPU is used where faiss has one, but not for ivf-pq. Raises EmbeddingError for embeddings that cannot be compared,
     OptionError for an unknown index or k < 1, UsageError where faiss is not installed.
     """
     if index not in INDEXES or k < 1:
@@ -145,8 +145,8 @@ def _build(faiss: Any, references: Rows, index: Index) -> Any:
     else:
         codes = dimensions // CODE_WIDTH
         built = faiss.IndexIVFPQ(coarse, dimensions, cells, codes, 8, faiss.METRIC_INNER_PRODUCT)
-    if _gpus(faiss):
-        built = faiss.index_cpu_to_all_gpus(built)
+    if index == "ivf" and _gpus(faiss):  # a GPU takes at most 96 bytes of code a row
+        built = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, built)
     built.nprobe = max(1, round(cells * VISITED_SHARE))
     built.train(_array(references, spread(len(references), TRAINING_REFERENCES)))
     for block in slices(len(references), REFERENCE_ROWS):

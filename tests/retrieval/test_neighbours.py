@@ -70,6 +70,37 @@ def test_recall_of_an_approximate_index_is_measured(monkeypatch, index):
     assert f"{found.recall:.1%} of the exact" in str(found) and found.index == index
 
 
+class Resources:
+    """Stands for the memory of a GPU."""
+
+
+def test_a_gpu_searches_what_it_can(monkeypatch):
+    """With faiss's functions for a GPU replaced by those that do the same on a CPU."""
+    used = []
+
+    def knn_gpu(resources, queries, references, **options):
+        used.append("flat")
+        return faiss.knn(queries, references, **options)
+
+    def index_cpu_to_gpu(resources, number, index):
+        used.append("index")
+        return index
+
+    fakes = {"knn_gpu": knn_gpu, "index_cpu_to_gpu": index_cpu_to_gpu, "StandardGpuResources": Resources}
+    for name, fake in fakes.items():
+        monkeypatch.setattr(faiss, name, fake, raising=False)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(neighbours, "LEAST_REFERENCES", 1000)
+    references, queries = clustered(4000, 16), clustered(20, 16, seed=1)
+    expected = exact(queries, references, 5)
+    for index, way in (("flat", ["flat"]), ("ivf", ["index", "flat"]), ("ivf-pq", ["flat"])):
+        used.clear()
+        found = nearest(queries, references, 5, index=index)
+        assert used == way and found.index == index
+        if index == "flat":
+            np.testing.assert_array_equal(found.rows, expected)
+
+
 def test_few_references_are_searched_exactly_whatever_the_index():
     found = nearest(clustered(5, seed=1), clustered(120), 3, index="ivf-pq")
     assert found.index == "flat" and found.recall == 1
