@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 TOP = 10
 """Best references that the outcome keeps for each query."""
 
+ROUNDING = 1e-6
+"""What a query in its tile's corner may be over a decentrality of 1."""
+
 
 def score(
     query_embeddings: Embeddings,
@@ -62,7 +65,7 @@ def score(
     top, precision, device, normalise, progress: as for `cvgl_bench.retrieval.rank`.
 
     Raises EmbeddingError for embeddings or rows that cannot be ranked, DataError for a column whose
-    length is not that of its table, or rows that are no whole numbers.
+    length is not that of its table, or whose values cannot be what it is said to hold.
 
     >>> import numpy as np
     >>> found, metrics = score(np.eye(3), np.eye(3), truth=[0, 1, 0])
@@ -85,12 +88,12 @@ def score(
         progress=progress,
     )
     queries, references = len(truth), len(reference_embeddings)
-    at = _column("query_lat_lon", query_lat_lon, (queries, 2))
-    centres = _column("reference_lat_lon", reference_lat_lon, (references, 2))
+    at = _places("query_lat_lon", query_lat_lon, queries)
+    centres = _places("reference_lat_lon", reference_lat_lon, references)
     found = Outcome(
         ranking=ranking,
         distance_m=geo.geodesic_m(*at.T, *centres[ranking.top_rows[:, 0]].T),
-        decentrality=_column("decentrality", decentrality, (queries,)),
+        decentrality=_decentrality(decentrality, queries),
         city=_cities(city, queries),
         truth=truth,
         covers=covers,
@@ -103,7 +106,10 @@ def score(
 
 def _reference_rows(name: str, given: ArrayLike) -> NDArray[np.int64]:
     """Return rows of references as whole numbers, -1 where NaN says that there is none."""
-    rows = np.asarray(given)
+    try:
+        rows = np.asarray(given)
+    except ValueError:
+        raise DataError(f"{name} has rows of different lengths; pad them with -1.") from None
     if not np.issubdtype(rows.dtype, np.number):
         raise DataError(f"{name} holds {rows.dtype}, but it must hold row numbers of references.")
     rows = np.where(np.isnan(rows), -1, rows)
@@ -119,6 +125,30 @@ def _column(name: str, given: ArrayLike | None, shape: tuple[int, ...]) -> NDArr
     if column.shape != shape:
         raise DataError(f"{name} has shape {column.shape}, but the embeddings ask for {shape}.")
     return column
+
+
+def _places(name: str, given: ArrayLike | None, count: int) -> NDArray[np.float64]:
+    """Return latitude and longitude in degrees, NaN where they were not given."""
+    places = _column(name, given, (count, 2))
+    outside = np.flatnonzero(np.abs(places[:, 0]) > 90)
+    if len(outside):
+        raise DataError(
+            f"{name} holds latitude {places[outside[0], 0]:g} in row {outside[0]}. Give latitude, then "
+            "longitude, in degrees."
+        )
+    return places
+
+
+def _decentrality(given: ArrayLike | None, count: int) -> NDArray[np.float64]:
+    """Return the decentrality of each query, NaN where it was not given."""
+    decentrality = _column("decentrality", given, (count,))
+    outside = np.flatnonzero((decentrality < 0) | (decentrality > 1 + ROUNDING))
+    if len(outside):
+        raise DataError(
+            f"decentrality holds {decentrality[outside[0]]:g} for query {outside[0]}. It is the offset from "
+            "the tile's centre over half the tile's diagonal: 0 at the centre, 1 at a corner."
+        )
+    return decentrality
 
 
 def _cities(city: Sequence[str] | None, count: int) -> NDArray[np.str_]:

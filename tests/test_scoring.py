@@ -93,6 +93,7 @@ def test_memory_mapped_files(arrays, tmp_path):
         ("reference_lat_lon", np.zeros((10, 3))),
         ("decentrality", np.zeros(11)),
         ("city", ["Aa"]),
+        ("covers", [[1], [2, 3], *[[4]] * 8]),
     ],
 )
 def test_a_column_of_wrong_length_is_named(arrays, column, value):
@@ -119,6 +120,28 @@ def test_nan_and_wrong_truth_are_refused(arrays):
 def test_what_is_no_row_is_refused(arrays, truth, message):
     with pytest.raises(DataError, match=message):
         score(**{**arrays, "truth": truth})
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            {"query_lat_lon": [[151.2, -33.9]] * 10},
+            "query_lat_lon holds latitude 151.2 in row 0. Give latitude",
+        ),
+        ({"decentrality": np.arange(10) * 5.0}, "decentrality holds 5 for query 1. It is the offset"),
+        ({"decentrality": np.full(10, -0.1)}, "decentrality holds -0.1 for query 0"),
+    ],
+)
+def test_what_is_no_place_in_a_tile_or_on_the_globe_is_refused(arrays, column, message):
+    with pytest.raises(DataError, match=message):
+        score(**{**arrays, **column})
+
+
+def test_a_query_in_the_corner_of_its_tile_is_taken(arrays):
+    corner = np.full(10, 1 + 1e-9)
+    _, metrics = score(**{**arrays, "decentrality": corner})
+    assert metrics.by_decentrality["0.8-1.0"]["recall@1"].count == 10
 
 
 def test_a_query_without_a_truth_is_named(arrays):
