@@ -221,7 +221,7 @@ def test_settings_of_torch_are_as_before():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count", [1, 2, 3, 50])
+@pytest.mark.parametrize("count", [1, 3])
 def test_workers_change_nothing(kind, count, monkeypatch):
     monkeypatch.setattr(ranking, "workers", lambda device: count)
     case = large_case(kind)
