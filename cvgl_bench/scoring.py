@@ -74,8 +74,12 @@ def score(
     >>> round(metrics.overall["recall@1"].value, 3)
     0.667
     """
+    queries, references = len(query_embeddings), len(reference_embeddings)
     truth = _reference_rows("truth", truth)
     covers = np.empty((len(truth), 0), np.int64) if covers is None else _reference_rows("covers", covers)
+    at = _places("query_lat_lon", query_lat_lon, queries)
+    centres = _places("reference_lat_lon", reference_lat_lon, references)
+    columns = {"decentrality": _decentrality(decentrality, queries), "city": _cities(city, queries)}
     ranking = rank(
         query_embeddings,
         reference_embeddings,
@@ -87,18 +91,14 @@ def score(
         normalise=normalise,
         progress=progress,
     )
-    queries, references = len(truth), len(reference_embeddings)
-    at = _places("query_lat_lon", query_lat_lon, queries)
-    centres = _places("reference_lat_lon", reference_lat_lon, references)
     found = Outcome(
         ranking=ranking,
         distance_m=geo.geodesic_m(*at.T, *centres[ranking.top_rows[:, 0]].T),
-        decentrality=_decentrality(decentrality, queries),
-        city=_cities(city, queries),
         truth=truth,
         covers=covers,
         reference_count=references,
         extra={},
+        **columns,
     )
     labels = None if clusters is None else np.asarray(clusters)
     return found, summarise(found, metrics, edges=edges, seed=seed, resamples=resamples, clusters=labels)
