@@ -24,6 +24,7 @@ from cvgl_bench.progress import progress
 from cvgl_bench.registry import NAME
 from cvgl_bench.results import MethodRecord, Result, Selection, write_result
 from cvgl_bench.retrieval import Outcome, outcome, rank
+from cvgl_bench.retrieval.precision import Precision
 from cvgl_bench.runs import OUTCOME, RESULT, make_folder, run_id, task_record
 from cvgl_bench.splits import Split, Task
 
@@ -67,11 +68,13 @@ def score_files(
     *,
     device: torch.device,
     normalise: bool = True,
+    precision: Precision = "auto",
     output: Path | None = None,
 ) -> tuple[Path, Result]:
     """Rank, score and record embeddings; return the run folder, which `compare` reads, and the record.
 
-    metrics: by id. normalise: bring rows to unit length, or refuse those that are not.
+    metrics: by id. normalise: bring rows to unit length, or refuse those that are not. precision: as for
+    `cvgl_bench.retrieval.rank`.
     Raises EmbeddingError for embeddings that cannot be ranked, and then leaves nothing behind.
     """
     if not NAME.fullmatch(files.name):
@@ -79,7 +82,7 @@ def score_files(
     if output is not None and output.exists():
         raise UsageError(f"The run folder {output} exists, and a run is never overwritten.")
     began = time.perf_counter()
-    options = EvaluationOptions()
+    options = EvaluationOptions(rank_precision=precision)
     found = _rank(files, task.test, options, device=device, normalise=normalise)
     ranked = time.perf_counter()
     scored = score(found, metrics, edges=task.dataset.decentrality_edges, options=options)

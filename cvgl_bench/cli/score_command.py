@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from cvgl_bench.metrics import Metric
     from cvgl_bench.results import Result
+    from cvgl_bench.retrieval.precision import Precision
     from cvgl_bench.splits import Task
 
 path_type = click.Path(path_type=Path)
@@ -40,6 +41,13 @@ path_type = click.Path(path_type=Path)
     show_default=True,
     help="Bring rows to unit length, or refuse those that are not.",
 )
+@click.option(
+    "--rank-precision",
+    default="auto",
+    show_default=True,
+    help="auto, float32, bfloat16 or float16: type of a first look at the scores. Ranks are those of float32 "
+    "scores with each.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--output", type=path_type, help="Run folder.  [default: runs/TIME-NAME-DATASET-SPLIT]")
 @click.option(
@@ -57,6 +65,7 @@ def command(
     name: str,
     title: str | None,
     normalise: bool,
+    rank_precision: Precision,
     device: str,
     output: Path | None,
     leaderboard: Path | None,
@@ -92,6 +101,7 @@ def command(
         metrics,
         device=runs.choose_device(device),
         normalise=normalise,
+        precision=rank_precision,
         output=output,
     )
     if leaderboard is not None:

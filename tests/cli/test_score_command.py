@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cvgl_bench.metrics import METRICS
+from cvgl_bench.retrieval import read_outcome
 
 PLACES = np.eye(9)
 PERFECT = np.repeat(PLACES, 2, axis=0)
@@ -53,6 +54,21 @@ def test_joins_a_leaderboard_only_when_told(score, tmp_path):
     assert "embeddings made elsewhere" in (tmp_path / "boards" / "noise.md").read_text()
 
 
+def test_the_first_look_changes_no_rank_and_is_recorded(score, tmp_path):
+    queries = np.random.default_rng(0).standard_normal((18, 9))
+    for precision in ("auto", "float32", "bfloat16"):
+        output = ("--output", tmp_path / precision)
+        shown = score("--rank-precision", precision, "--json", *output, queries=queries)
+        assert json.loads(shown.out)["options"]["evaluation"]["rank_precision"] == precision
+    first, *others = (
+        read_outcome(tmp_path / precision / "outcome.parquet").ranking
+        for precision in ("auto", "float32", "bfloat16")
+    )
+    for other in others:
+        np.testing.assert_array_equal(other.rank, first.rank)
+        np.testing.assert_array_equal(other.top_scores, first.top_scores)
+
+
 def test_a_collapsed_model_scores_nothing(score, wide_world):
     """The covers do not save it: among equals they come last but for the truth."""
     count = len(list((wide_world[1] / "Bb" / "satellite").iterdir()))
@@ -81,5 +97,7 @@ def test_errors_are_one_line(score):
     assert narrow.code == 1 and "have 9 dimensions, reference embeddings 8" in narrow.err
     longer = score("--no-normalise", queries=2 * PERFECT)
     assert longer.code == 1 and "18 of 18 query embeddings are not of unit length" in longer.err
+    precision = score("--rank-precision", "float8")
+    assert precision.code == 2 and "Choose auto, float32, bfloat16 or float16" in precision.err
     device = score("--device", "abacus")
     assert device.code == 2 and "abacus" in device.err
