@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import yaml
 
 import cvgl_bench
-from cvgl_bench.errors import DataError, UnknownNameError
+from cvgl_bench.errors import DataError, UnknownNameError, in_one_line
 from cvgl_bench.layouts import LAYOUTS
 from cvgl_bench.splits import DEFAULT_DECENTRALITY_EDGES, Dataset
 
@@ -47,7 +47,7 @@ def read_card(path: Path | str) -> Dataset:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"Card {path} cannot be read: {error}.") from None
+        raise DataError(f"Card {path} cannot be read: {in_one_line(error)}.") from None
     if not isinstance(values, dict):
         raise DataError(f"Card {path} is not a YAML mapping of field to value.")
     card = Dataset(**_validated(path, values))

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,6 +23,8 @@ SHOWN_KEYS = 5
 """Differing keys that an error message lists before it only counts."""
 
 READ_SIZE = 1 << 22
+
+FORMS = "It must be safetensors, or a PyTorch state dict of plain tensors."
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, *, metadata: dict[str, str]) -> None:
@@ -48,17 +51,22 @@ def _flush(path: Path) -> None:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a state dict from `.safetensors`, or from a PyTorch file that holds nothing but tensors."""
+    if path.is_dir():
+        inside = " or ".join(map(str, sorted(path.glob("*.safetensors"))))
+        raise CheckpointError(f"{path} is a folder; give a file of weights{inside and ', such as '}{inside}.")
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint {path}.")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:
+        # What torch says to it advises to execute the code in the file.
+        raise CheckpointError(f"{path} cannot be read as weights. {FORMS}") from None
     except Exception as error:  # torch.load and safetensors raise many types on a damaged file.
         reason = str(error).splitlines()[0]
         raise CheckpointError(
-            f"{path} cannot be read as weights ({type(error).__name__}: {reason}). "
-            "It must be safetensors, or a PyTorch state dict of plain tensors."
+            f"{path} cannot be read as weights ({type(error).__name__}: {reason}). {FORMS}"
         ) from None
     if isinstance(state, dict) and set(state) == {"state_dict"}:
         state = state["state_dict"]

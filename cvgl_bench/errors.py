@@ -65,6 +65,11 @@ class OptionError(UsageError):
     """An option that does not exist, or has a value it cannot take."""
 
 
+def in_one_line(error: Exception) -> str:
+    """Return what an error of a library says, which may be several lines, as one."""
+    return " ".join(str(error).split())
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return ' Did you mean ...?' for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_
 
 import yaml
 
-from cvgl_bench.errors import OptionError, suggest
+from cvgl_bench.errors import OptionError, in_one_line, suggest
 
 Options = TypeVar("Options")
 
@@ -88,7 +88,9 @@ def _yaml_value(assignment: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise OptionError(f"'--set {assignment}': the value cannot be read as YAML ({error}).") from None
+        raise OptionError(
+            f"'--set {assignment}': the value cannot be read as YAML ({in_one_line(error)})."
+        ) from None
 
 
 def _coerce(name: str, hint: Any, value: Any, origin: str) -> Any:

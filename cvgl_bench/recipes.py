@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cvgl_bench.errors import OptionError, suggest
+from cvgl_bench.errors import OptionError, in_one_line, suggest
 from cvgl_bench.options import Layer
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def read_recipe(recipe: Traversable | Path) -> dict[str, dict[str, Any]]:
     try:
         data = yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise OptionError(f"{recipe} cannot be read as a recipe: {error}.") from None
+        raise OptionError(f"{recipe} cannot be read as a recipe: {in_one_line(error)}.") from None
     if not isinstance(data, dict):
         raise OptionError(f"{recipe} is not a recipe: it must hold the sections {', '.join(SECTIONS)}.")
     for section, values in data.items():

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from cvgl_bench import cards, layouts
-from cvgl_bench.errors import CvglError, UsageError
+from cvgl_bench.errors import CvglError, UsageError, in_one_line
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import write_text
@@ -143,9 +143,13 @@ def _saved_request(folder: Path) -> tuple[Request, str]:
             for name, value in options.items()
         }
         return Request(**asked, values={REQUEST: values}), saved["id"]
-    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(
-            f"{folder} does not say what was run: its {REQUEST} cannot be read ({error})."
+            f"{folder} does not say what was run: its {REQUEST} cannot be read ({in_one_line(error)})."
+        ) from None
+    except (KeyError, TypeError, AttributeError):
+        raise UsageError(
+            f"{folder} does not say what was run: its {REQUEST} is not what `run` writes."
         ) from None
 
 

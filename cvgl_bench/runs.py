@@ -193,7 +193,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from None
     return device
@@ -267,7 +267,7 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
 
 
 def _reached(state: Training) -> str:
-    return f"epoch {state.epoch}" + (f" and {state.batch} steps of the next" if state.batch else "")
+    return f"{state.batch} steps of epoch {state.epoch + 1}" if state.batch else f"epoch {state.epoch}"
 
 
 def _tidy(folder: Path) -> None:

@@ -23,7 +23,12 @@ def world_root(dataset: Dataset) -> Path:
     plan = plans[dataset.generated]
     root = cache_folder() / WORLDS / f"{plan.name}-{minicity.plan_digest(plan)}"
     if not minicity.is_complete(root):
-        root.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            root.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"The cache folder {root.parent} cannot be made: {error.strerror}. Set CVGL_CACHE to another."
+            ) from None
         with progress(None, f"generate {dataset.name}") as bar:
             reported = 0
 

@@ -58,21 +58,26 @@ class Bomb:
 
 def test_a_pickle_that_would_execute_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "w.pth").write_bytes(pickle.dumps({"a": Bomb()}))
-    with pytest.raises(CheckpointError, match="cannot be read as weights"):
+    (tmp_path / "w.pth").write_bytes(pickle.dumps({"a": Bomb()}, protocol=2))
+    with pytest.raises(CheckpointError, match="cannot be read as weights. It must be") as refused:
         read_tensors(tmp_path / "w.pth")
+    assert "weights_only" not in str(refused.value)
     assert not (tmp_path / "exploded").exists()
 
 
 def test_what_is_not_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="There is no checkpoint"):
         read_tensors(tmp_path / "none.pth")
+    with pytest.raises(CheckpointError, match="is a folder; give a file of weights.$"):
+        read_tensors(tmp_path)
     (tmp_path / "w.safetensors").write_bytes(b"<html>not found</html>")
     with pytest.raises(CheckpointError, match="cannot be read as weights"):
         read_tensors(tmp_path / "w.safetensors")
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(CheckpointError, match="something other than a state dict"):
         read_tensors(tmp_path / "list.pth")
+    with pytest.raises(CheckpointError, match=r"is a folder; .* such as .*/w.safetensors\.$"):
+        read_tensors(tmp_path)
 
 
 def test_the_hash_is_that_of_the_file(tmp_path):

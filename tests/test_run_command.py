@@ -138,6 +138,8 @@ def test_an_interrupted_run_resumes_to_the_same_result(run, tmp_path, monkeypatc
     first, second = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in ("whole", "cut"))
     np.testing.assert_array_equal(first.top_scores, second.top_scores)
     assert "finished" in str(CliRunner().invoke(cli, ["run", "--resume", "cut"]).exception)
+    refused = CliRunner().invoke(cli, ["run", "--resume", "cut", "--epochs", "9", "--device", "cpu"])
+    assert refused.exit_code == 2 and "Leave out --epochs, --device" in refused.output
 
 
 @pytest.mark.parametrize("select", ["validation", "test"])
@@ -359,12 +361,44 @@ def test_a_folder_that_cannot_hold_the_request_is_not_left_behind(run, tmp_path,
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--device", "cuda:99"], ["--eval-only"], ["--checkpoint", "nowhere.safetensors"]]
+    "wrong",
+    [
+        ["--device", "cuda:99"],
+        ["--device", "meta"],
+        ["--eval-only"],
+        ["--checkpoint", "nowhere.safetensors"],
+        ["--checkpoint", "."],
+    ],
 )
 def test_a_run_refused_before_it_begins_leaves_no_folder(run, tmp_path, wrong):
     done = run("--output", "o", *wrong)
     assert isinstance(done.exception, CvglError)
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"\x8b\xff", "cannot be read ('utf-8' codec"),
+        (b"request: [1\n", "cannot be read (while parsing a flow sequence"),
+        (b"", "is not what `run` writes"),
+        (b"request: 1\n", "is not what `run` writes"),
+    ],
+)
+def test_a_damaged_request_is_refused_in_one_line(run, tmp_path, text, fault):
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "options.yaml").write_bytes(text)
+    refused = CliRunner().invoke(cli, ["run", "--resume", "cut"]).exception
+    assert isinstance(refused, CvglError) and refused.exit_code == 2
+    assert f"cut does not say what was run: its options.yaml {fault}" in str(refused)
+    assert "\n" not in str(refused)
+
+
+def test_leaderboards_that_cannot_be_made_leave_the_result(run, tmp_path):
+    (tmp_path / "file").touch()
+    done = run("--epochs", "1", "--output", "o", "--leaderboard", "file/boards")
+    assert isinstance(done.exception, CvglError) and "`cvgl-bench leaderboard add`" in str(done.exception)
+    assert (tmp_path / "o" / "result.json").exists()
 
 
 def test_expected_errors_are_one_line_and_an_exit_code(noise_world):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvgl_bench.cache import KINDS, cache_folder, entries, remove
+from cvgl_bench.errors import DataError
 
 if TYPE_CHECKING:
     from cvgl_bench.cache import Entry
@@ -89,8 +90,6 @@ def clear_command(kinds: tuple[str, ...], days: float, dry_run: bool, as_json: b
 
         cvgl-bench cache clear --kind embeddings --older-than 30
     """
-    from cvgl_bench.errors import DataError
-
     found = _chosen(kinds, days)
     gone = [entry for entry in found if not entry.in_progress]
     for entry in () if dry_run else gone:
@@ -114,7 +113,12 @@ def clear_command(kinds: tuple[str, ...], days: float, dry_run: bool, as_json: b
 
 
 def _chosen(kinds: tuple[str, ...], days: float) -> list[Entry]:
-    found = [entry for kind in kinds or KINDS for entry in entries(cache_folder(), kind)]
+    try:
+        found = [entry for kind in kinds or KINDS for entry in entries(cache_folder(), kind)]
+    except OSError as error:
+        raise DataError(
+            f"The cache {cache_folder()} cannot be read: {error.strerror}. Set CVGL_CACHE to another folder."
+        ) from None
     return [entry for entry in found if entry.idle_s >= days * SECONDS_PER_DAY]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from cvgl_bench.hookspecs import hookimpl
 
@@ -23,6 +24,9 @@ SHORTHANDS = {
     "workers": "machine.workers",
 }
 """Flags that set one option each."""
+
+BESIDE_RESUME = ("resume", "leaderboard", "no_leaderboard", "as_json")
+"""Flags that say nothing of what is run."""
 
 
 @click.command(name="run")
@@ -84,6 +88,7 @@ def command(**request: Any) -> None:
     plugins.manager.register(Console(say), name="console")
     leaderboard = None if request["no_leaderboard"] else request["leaderboard"]
     if request["resume"]:
+        _refuse_beside_resume()
         run = run_request.resume(request["resume"], plugins, leaderboard=leaderboard, say=say)
     else:
         asked = _asked(request)
@@ -91,6 +96,20 @@ def command(**request: Any) -> None:
     print_plan(run, say)
     result = runs.execute(run)
     click.echo(result.model_dump_json(indent=2)) if quiet else print_result(run, result)
+
+
+def _refuse_beside_resume() -> None:
+    context = click.get_current_context()
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in BESIDE_RESUME
+        and context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(
+            f"--resume goes on as the run was started. Leave out {', '.join(given)}, or start a new run."
+        )
 
 
 def _asked(request: dict[str, Any]) -> Request:

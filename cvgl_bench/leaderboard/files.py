@@ -81,7 +81,13 @@ def add(folder: Path, result: Result) -> Path:
         raise ResultError(
             f"'{result.id}' holds published figures; they belong in {folder / PUBLISHED}, with their source."
         )
-    (folder / RESULTS).mkdir(parents=True, exist_ok=True)
+    try:
+        (folder / RESULTS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultError(
+            f"{folder / RESULTS} cannot be made: {error.strerror}. Choose another folder of leaderboards; "
+            "`cvgl-bench leaderboard add` puts a finished run there."
+        ) from None
     target = folder / RESULTS / f"{result.id}.json"
     write_result(result, target)
     return target

@@ -36,6 +36,15 @@ def test_an_empty_cache_says_so(run_command):
     assert run_command("cache", "clear").out.startswith("Removed 0 entries")
 
 
+@pytest.mark.parametrize("verb", ["list", "clear"])
+def test_a_cache_that_is_no_folder_is_refused_in_one_line(run_command, tmp_path, monkeypatch, verb):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CVGL_CACHE", str(tmp_path / "file"))
+    shown = run_command("cache", verb)
+    assert shown.code == 1 and shown.err.count("\n") == 1
+    assert "file cannot be read: Not a directory. Set CVGL_CACHE" in shown.err
+
+
 def test_the_list_says_what_how_large_and_how_old(run_command, filled):
     shown = run_command("cache", "list").out
     assert re.search(r"^embeddings +net city references +1\.00 MB +0 min ago +whole$", shown, re.MULTILINE)
