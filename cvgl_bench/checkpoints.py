@@ -32,7 +32,11 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, *, metadata: dict[st
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
+        temporary.touch()
+        usual = temporary.stat().st_mode
         save_file(whole, temporary, metadata=metadata)
+        # safetensors makes files that nobody but their owner can read.
+        temporary.chmod(usual)
         _flush(temporary)
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:

@@ -22,6 +22,8 @@ def test_weights_survive_the_disk(tmp_path):
     for name, tensor in saved.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], tensor, rtol=0, atol=0)
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_a_pytorch_state_dict_is_read(tmp_path):

@@ -138,6 +138,8 @@ def outcome(
 
 def read_outcome(path: Path) -> Outcome:
     """Read what `Outcome.save` wrote, or raise DataError naming the file."""
+    if not path.is_file():
+        raise DataError(f"There is no outcome {path}; a run writes one.")
     try:
         frame = pd.read_parquet(path)
         top_rows, top_scores, covers = (

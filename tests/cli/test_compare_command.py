@@ -102,3 +102,10 @@ def test_wrong_usage(write_run, compare, tmp_path):
     assert missing.code == 1 and "nowhere is not a finished run" in missing.err
     same = compare(tmp_path / "a-1", tmp_path / "a-1")
     assert same.code == 2 and "given twice" in same.err
+
+
+def test_a_run_whose_outcome_was_removed_is_named(write_run, compare):
+    folders = [write_run("a"), write_run("b", share=0.8)]
+    (folders[1] / "outcome.parquet").unlink()
+    shown = compare(*folders)
+    assert shown.code == 1 and "There is no outcome" in shown.err and "b-1/outcome.parquet" in shown.err
