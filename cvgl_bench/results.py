@@ -18,6 +18,9 @@ from cvgl_bench.registry import NAME
 
 SCHEMA_VERSION = 1
 
+RESULT = "result.json"
+"""What a run folder calls its record."""
+
 MetricId = str
 FileName = Annotated[str, Field(pattern=f"^{NAME.pattern}$", max_length=150)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -104,7 +107,11 @@ class Result(_Record):
 
 
 def read_result(path: Path) -> Result:
-    """Read a result file of any schema version, or raise ResultError naming the file and field."""
+    """Read a result file, or that of a run folder, of any schema version.
+
+    Raises ResultError naming the file and the field.
+    """
+    path = path / RESULT if path.is_dir() else path
     try:
         data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, ValueError) as error:

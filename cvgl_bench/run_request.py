@@ -14,9 +14,9 @@ from cvgl_bench import cards, layouts
 from cvgl_bench.errors import CvglError, UsageError, in_one_line
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.plugins import Plugins
-from cvgl_bench.results import write_text
+from cvgl_bench.results import RESULT, write_text
 from cvgl_bench.run_options import RunOptions, resolve_run_options
-from cvgl_bench.runs import REQUEST, RESULT, WEIGHTS, Run, claimed, make_folder, run_id
+from cvgl_bench.runs import REQUEST, WEIGHTS, Run, claimed, make_folder, run_id
 from cvgl_bench.splits import Task
 from cvgl_bench.variants import PLAIN, Variant, default_sweep, find_variant
 from cvgl_bench.worlds import world_root

@@ -90,11 +90,13 @@ def verify_command(run: Path, folder: Path, as_json: bool) -> None:
 @click.argument("result", type=click.Path(path_type=Path))
 @folder_option
 def add_command(result: Path, folder: Path) -> None:
-    """Put a result file on the leaderboard and rebuild the pages; nothing is overwritten.
+    """Put a result on the leaderboard and rebuild the pages; nothing is overwritten.
+
+    RESULT is a run folder or a result file.
 
     Example:
 
-        cvgl-bench leaderboard add runs/20260101-120000-chance-mini-dress-cross/result.json
+        cvgl-bench leaderboard add runs/20260101-120000-chance-mini-dress-cross
     """
     from cvgl_bench import leaderboard
     from cvgl_bench.plugins import load_plugins

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from cvgl_bench.leaderboard.files import RESULTS
 from cvgl_bench.leaderboard.settings import flat
-from cvgl_bench.results import read_result
+from cvgl_bench.results import RESULT, read_result
 
 if TYPE_CHECKING:
     from cvgl_bench.metrics import Metric
 
-RESULT, OUTCOME = "result.json", "outcome.parquet"
-"""What a run folder calls its record and its outcome."""
+OUTCOME = "outcome.parquet"
+"""What a run folder calls its outcome."""
 
 TOLERANCE = 1e-9
 """Room for another order of summation on another machine; a query more or less is 1e-6 at least."""

@@ -27,7 +27,6 @@ Floats = NDArray[np.float64]
 QUANTILE_STEPS = 4096
 LEAST_COVERED = 0.99
 """A recall is stated where the run has measured bins for this share of the queries to come."""
-RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def expected_recall(curve: Curve, stride: float) -> float | None:
 
 def read_curve(path: Path, metric: str) -> Curve:
     """Read the recall by decentrality of a run's folder or result file; ResultError where it has none."""
-    result = read_result(path / RESULT if path.is_dir() else path)
+    result = read_result(path)
     recall = dict(_bins(result, metric))
     if not recall:
         known = sorted({name for found in result.metrics.by_decentrality.values() for name in found})

@@ -47,6 +47,16 @@ def test_add_puts_a_result_on_the_board_and_rebuilds(run_command, tmp_path):
     assert RESULT_ID in (board / "dress.md").read_text()
 
 
+def test_add_takes_a_run_folder(run_command, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    answer = run_command("leaderboard", "add", run, "--folder", tmp_path / "board")
+    assert answer.code == 1 and "run/result.json cannot be read as a result" in answer.err
+    shutil.copy(GOLDEN, run / "result.json")
+    answer = run_command("leaderboard", "add", run, "--folder", tmp_path / "board")
+    assert answer.code == 0 and RESULT_ID in (tmp_path / "board" / "dress.md").read_text()
+
+
 def test_add_refuses_a_result_that_is_there(run_command, folder):
     answer = run_command("leaderboard", "add", GOLDEN, "--folder", folder)
     assert answer.code == 1 and "never overwritten" in answer.err

@@ -65,7 +65,7 @@ def rewrite(path, change):
 
 
 def test_file_names_are_those_of_a_run_folder():
-    assert (RESULT, OUTCOME) == (runs.RESULT, runs.OUTCOME)
+    assert OUTCOME == runs.OUTCOME
 
 
 def test_an_honest_run_has_no_differences(run):
