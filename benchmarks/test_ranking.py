@@ -88,6 +88,15 @@ def codes(generator):
     return queries, references, generator.integers(REFERENCES, size=QUERIES)
 
 
+def sparse(generator):
+    """Few dimensions other than zero: most pairs share none and tie at 0, the truth's score."""
+    queries, references = (
+        unit(noise(generator, count) * (generator.random((count, DIMENSIONS), np.float32) < 0.02))
+        for count in (QUERIES, REFERENCES)
+    )
+    return queries, references, generator.integers(REFERENCES, size=QUERIES)
+
+
 def noise(generator, count):
     return generator.standard_normal((count, DIMENSIONS), np.float32)
 
@@ -142,7 +151,9 @@ def timed(task, *arguments):
 
 @pytest.mark.parametrize("precision", ["auto", "float32"])
 @pytest.mark.parametrize(
-    "kind", [trained, random, untrained, collapsed, equal, cities, codes], ids=lambda kind: kind.__name__
+    "kind",
+    [trained, random, untrained, collapsed, equal, cities, codes, sparse],
+    ids=lambda kind: kind.__name__,
 )
 def test_ranking_against_the_product(benchmark, capsys, kind, precision):
     generator = np.random.default_rng(0)

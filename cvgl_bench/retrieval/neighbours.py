@@ -70,8 +70,8 @@ def nearest(
     """Return the k references most similar to each query; fewer where there are fewer references.
 
     query_embeddings: (Q, D); reference_embeddings: (R, D); rows are brought to unit length. The first
-    GPU is used where faiss has one, but not for ivf-pq. Raises EmbeddingError for embeddings that cannot be compared,
-    OptionError for an unknown index or k < 1, UsageError where faiss is not installed.
+    GPU is used where faiss has one, but not for ivf-pq. Raises EmbeddingError for embeddings that cannot
+    be compared, OptionError for an unknown index or k < 1, UsageError where faiss is not installed.
     """
     if index not in INDEXES or k < 1:
         raise OptionError(

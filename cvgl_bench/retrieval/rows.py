@@ -77,7 +77,8 @@ class Rows:
         part = self._source[rows]
         if isinstance(part, np.ndarray):
             shareable = part.dtype == np.float32 and part.flags.writeable and part.flags.c_contiguous
-            part = torch.from_numpy(part if shareable else np.array(part, np.float32))
+            with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
+                part = torch.from_numpy(part if shareable else np.array(part, np.float32))
         return part.detach().to(torch.float32)
 
     def _lengths(self) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cvgl_bench.retrieval import best, tiles
+from cvgl_bench.retrieval import best, supports, tiles
 from cvgl_bench.retrieval.blocks import ReferenceBlock, Search
 from cvgl_bench.retrieval.precision import Operand, product_bound, split_product
 from cvgl_bench.retrieval.rows import Rows, slices
@@ -15,8 +15,11 @@ from cvgl_bench.retrieval.scores import float64_bound, pair_scores
 
 FINER = {torch.bfloat16: torch.float32, torch.float16: torch.float32, torch.float32: torch.float64}
 
-OPEN_SHARE = {torch.bfloat16: 1 / 256, torch.float16: 1 / 256, torch.float32: 1 / 64}
-"""Share of a tile that is scored again one by one; with more, the next finer type is the cheaper way."""
+OPEN_SHARE = {torch.bfloat16: 1 / 256, torch.float16: 1 / 256, torch.float32: 1 / 64, torch.float64: 1 / 64}
+"""Share of a tile that is scored again one by one; with more, the next finer way is the cheaper one."""
+
+LEAST_SCORE = -2.0
+"""Below the score of any two unit rows."""
 
 OPEN_LEAST = 4096
 """So many scores of a tile may be scored again however small it is."""
@@ -62,6 +65,8 @@ class Section:
         self._best = [best.Best(part.stop - part.start, search.top, device) for part in self._parts]
         self._dtypes = [search.dtype] * len(self._parts)
         self._splits = [1] * len(self._parts)
+        self._by_support = [False] * len(self._parts)
+        """Whether pairs that share no dimension are counted by themselves."""
         self._operands: dict[tuple[int, torch.dtype], Operand] = {}
         self._buffers: dict[torch.dtype, Tensor] = {}
 
@@ -82,17 +87,27 @@ class Section:
         return tuple(column.numpy(force=True) for column in columns)
 
     def _probe(self, number: int, block: ReferenceBlock) -> None:
-        """Take for a part of the queries the first type that settles a few of them against a block."""
+        """Take for a part of the queries the first way that settles a few of them against a block."""
         part = self._parts[number]
         few = slice(None, None, -(-(part.stop - part.start) // PROBED))
+        queries, references = self._queries[part][few], block.rows[:PROBED_REFERENCES]
         target, shift = self._truth_scores[part][few], self._shifts[number][few]
+        least = OPEN_LEAST / ((part.stop - part.start) * len(block))
         while (dtype := self._dtypes[number]) in FINER:
-            queries = self._search.frame.queries(self._queries[part][few], dtype)
-            references = self._search.frame.references(block.rows[:PROBED_REFERENCES], dtype)
-            bound = self._bound(queries, references, splits=1)
-            scores = tiles.in_order(self._product(queries.values, references.values, splits=1))
-            share = tiles.open_share(scores, tiles.limits_around(target, shift, bound, dtype))
-            if share <= max(OPEN_SHARE[dtype], OPEN_LEAST / ((part.stop - part.start) * len(block))):
+            left, right = (
+                self._search.frame.queries(queries, dtype),
+                self._search.frame.references(references, dtype),
+            )
+            limits = tiles.limits_around(target, shift, self._bound(left, right, splits=1), dtype)
+            scores = tiles.in_order(self._product(left.values, right.values, splits=1))
+            share = tiles.open_share(scores, limits)
+            if share > max(OPEN_SHARE[dtype], least):
+                scores.masked_fill_(
+                    supports.apart(queries, references, self._search.dtype), tiles.lowest(dtype)
+                )
+                share = tiles.open_share(scores, limits)
+                self._by_support[number] = share <= max(OPEN_SHARE[dtype], least)
+            if share <= max(OPEN_SHARE[dtype], least):
                 self._splits[number] = SPLITS if dtype == torch.float32 and share > SPLIT_SHARE else 1
                 return
             self._dtypes[number] = FINER[dtype]
@@ -100,39 +115,69 @@ class Section:
     def _bound(self, queries: Operand, references: Operand, splits: int) -> Tensor:
         return product_bound(queries, references, splits) + 2 * float64_bound(self._queries.shape[1])
 
-    def _meet(self, number: int, block: ReferenceBlock) -> None:
+    def _meet(self, number: int, block: ReferenceBlock, *, counted: bool = False) -> None:
+        """Compare a part of the queries with a block; `counted`: but for pairs that share no dimension."""
         dtype, splits = self._dtypes[number], self._splits[number]
         queries, references = self._operand(number, dtype), block.operand(dtype)
         bound = self._bound(queries, references, splits)
-        self._take(
-            number, block, tiles.in_order(self._product(queries.values, references.values, splits)), bound
+        scores = tiles.in_order(self._product(queries.values, references.values, splits))
+        if self._by_support[number]:
+            mask = supports.apart(self._queries[self._parts[number]], block.rows, self._search.dtype)
+            scores.masked_fill_(mask, tiles.lowest(dtype))
+            if not counted:
+                self._count_apart(number, block, mask)
+        self._take(number, block, scores, bound)
+
+    def _count_apart(self, number: int, block: ReferenceBlock, mask: Tensor) -> None:
+        """Take in the pairs of a mask (A, B), which score 0."""
+        part, each = self._parts[number], self._best[number]
+        target, count = self._truth_scores[part], tiles.count(mask, block.counts)
+        self._rank[part] += count * (target <= 0)
+        self._ties[part] += count * (target == 0)
+        rivals = (each.floor() <= best.TIE_MARGIN).nonzero()[:, 0]
+        places, columns = supports.first_of_each_line(mask[rivals], self._ties_to_know)
+        zeros = torch.zeros(len(places), dtype=torch.float64, device=mask.device)
+        each.offer(
+            best.Contenders(rivals[places], columns + block.first, zeros, zeros.clone(), zeros.float())
         )
 
     def _take(self, number: int, block: ReferenceBlock, scores: Tensor, bound: Tensor) -> None:
         """Take in the scores (A, B), in order, of a part of the queries and a block."""
         part, dtype, shift = self._parts[number], self._dtypes[number], self._shifts[number]
         entry = self._entry(number, block, scores, bound, dtype)
+        if self._by_support[number]:
+            entry = entry.clamp(min=tiles.lowest(dtype, LEAST_SCORE))
         limits = tiles.limits_around(self._truth_scores[part], shift, bound, dtype)
         most = LISTED_SHARE if len(block) > CUT_LEAST else 1.0
         found = tiles.scan(scores, limits, entry, block.counts, most)
         if found is None:
             first, rest = block.cut()
+            way = dtype, self._by_support[number]
             for piece, columns in ((first, slice(len(first))), (rest, slice(len(first), None))):
-                if self._dtypes[number] == dtype:
+                if (self._dtypes[number], self._by_support[number]) == way:
                     self._take(number, piece, scores[:, columns].contiguous(), bound)
                 else:
-                    self._meet(number, piece)
+                    self._meet(number, piece, counted=way[1])
             return
         sure = tiles.intervals(found, shift, bound, dtype)
         undecided = int((found.undecided & sure.scores.isnan()).sum())
-        if dtype in FINER and self._too_open(undecided, found, sure, len(scores) * len(block), dtype):
-            self._dtypes[number], self._splits[number] = FINER[dtype], 1
-            self._meet(number, block)
+        counted = self._by_support[number]
+        if self._too_open(undecided, found, sure, len(scores) * len(block), dtype) and self._go_finer(number):
+            self._meet(number, block, counted=counted)
             return
         if dtype == torch.float32 and undecided > SPLIT_SHARE * scores.numel():
             self._splits[number] = SPLITS
         self._count(part, block, found, sure.scores)
         self._offer(number, block, found, sure)
+
+    def _go_finer(self, number: int) -> bool:
+        """Take the next finer way for a part of the queries, or return False where there is none."""
+        dtype = self._dtypes[number]
+        if dtype in FINER:
+            self._dtypes[number], self._splits[number] = FINER[dtype], 1
+            return True
+        before, self._by_support[number] = self._by_support[number], True
+        return not before
 
     def _too_open(
         self, undecided: int, found: tiles.Scan, sure: tiles.Intervals, size: int, dtype: torch.dtype
@@ -196,11 +241,16 @@ class Section:
             again = scores.isnan().nonzero()[:, 0]
             rows = copies.rows[pending.groups[again].numpy(force=True)]
             scores[again] = _scores_of(self._queries[part], self._search.references, rows, lines[again])
-            rows, place = copies.expand(pending.groups, self._search.top + self._covers.shape[1] + 1)
+            rows, place = copies.expand(pending.groups, self._ties_to_know)
             lines, scores = lines[place], scores[place]
             return lines, rows, scores, best.kinds(rows, self._truth[part][lines], self._covers[part][lines])
 
         self._best[number].settle(settle)
+
+    @property
+    def _ties_to_know(self) -> int:
+        """Of references with equal scores, so many by row are enough: covers and truth come after others."""
+        return self._search.top + self._covers.shape[1] + 1
 
     def _operand(self, number: int, dtype: torch.dtype) -> Operand:
         """Return a part of the queries in the type of a product; kept, as all blocks need it."""

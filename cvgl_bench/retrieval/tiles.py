@@ -94,6 +94,11 @@ def comparable(values: Tensor, dtype: torch.dtype) -> Tensor:
     return _ordered(values.view(torch.int16).clone()) if dtype in HALF_TYPES else values
 
 
+def lowest(dtype: torch.dtype, score: float = -torch.inf) -> float | int:
+    """Return a score as a number of the form that `in_order` gives, by default one below all others."""
+    return comparable(torch.tensor(score, dtype=torch.float64), dtype).item()
+
+
 def in_order(scores: Tensor) -> Tensor:
     """Return scores in the form that `limits_around` compares with, overwriting them."""
     return _ordered(scores.view(torch.int16)) if scores.dtype in HALF_TYPES else scores

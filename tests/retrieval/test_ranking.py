@@ -54,12 +54,14 @@ def random_case(generator):
     """Return a small case of a random kind: noise, lattices, copies, a collapsed or an untrained model."""
     dimensions = int(generator.choice([1, 2, 3, 8, 16]))
     query_count, reference_count = generator.integers(1, 25), generator.integers(1, 40)
-    kind = generator.choice(["noise", "integers", "dyadic", "constant", "shared", "close"])
+    kind = generator.choice(["noise", "integers", "sparse", "dyadic", "constant", "shared", "close"])
     shape = (query_count + reference_count, dimensions)
     if kind == "noise":
         rows = generator.standard_normal(shape)
     elif kind == "integers":
         rows = generator.integers(-2, 3, shape)
+    elif kind == "sparse":
+        rows = generator.standard_normal(shape) * (generator.random(shape) < 0.3)
     elif kind == "dyadic":  # unit rows whose scores are exact in any type
         rows = np.zeros(shape)
         rows[np.arange(shape[0]), generator.integers(0, dimensions, shape[0])] = 1
@@ -117,6 +119,9 @@ def large_case(kind):
         "cities": centres + 1e-6 * noise,
         "signs": np.sign(noise) / 4,
         "copies": noise[generator.integers(0, 30, count + 20)],
+        "sparse": np.where(
+            generator.random(noise.shape) < 0.1, noise, np.eye(dimensions)[np.arange(len(noise)) % dimensions]
+        ),
     }[kind]
     queries, references = unit(rows[:20]), unit(rows[20:])
     truth = generator.integers(0, count, 20)
@@ -126,7 +131,7 @@ def large_case(kind):
     return queries, references, truth, covers
 
 
-KINDS = ("noise", "collapsed", "untrained", "cities", "signs", "copies")
+KINDS = ("noise", "collapsed", "untrained", "cities", "signs", "copies", "sparse")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -142,6 +147,22 @@ def test_agrees_with_the_oracle_on_larger_sets(kind, monkeypatch):
     ):
         monkeypatch.setattr(section, "OPEN_LEAST", least)
         assert_equal(rank(*case, precision=dtype, block=block), expected)
+
+
+def test_pairs_that_share_no_dimension_are_not_scored_one_by_one(monkeypatch):
+    scored, honest = [], section.pair_scores
+
+    def watched(queries, references, lines, columns):
+        scored.append(len(lines))
+        return honest(queries, references, lines, columns)
+
+    monkeypatch.setattr(section, "pair_scores", watched)
+    monkeypatch.setattr(section, "OPEN_LEAST", 0)
+    case = large_case("sparse")
+    for block in ((20, 700), (7, 128), (20, 100)):
+        scored.clear()
+        assert_equal(rank(*case, precision="bfloat16", block=block), oracle(*case))
+        assert sum(scored) < 0.1 * 20 * 700
 
 
 @pytest.mark.parametrize("kind", ["noise", "untrained", "signs"])

@@ -67,6 +67,11 @@ def test_digests_tell_rows_apart():
     assert len(np.unique(module._digest(values[:, :5]))) == 3000
 
 
+def test_numbers_beyond_float32_are_refused_without_a_warning():
+    with pytest.raises(EmbeddingError, match="1 of 2 reference embeddings are NaN or infinite"):
+        read(np.array([[1.0, 0.0], [1e300, 0.0]]))
+
+
 def test_nearly_unit_rows_are_refused_only_beyond_the_tolerance():
     read(np.float32([[1 + 4e-6, 0]]), normalise=False)
     with pytest.raises(EmbeddingError, match="1 of 1 reference embeddings are not of unit length"):
