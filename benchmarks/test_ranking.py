@@ -26,6 +26,9 @@ ROUNDS = int(os.environ.get("CVGL_BENCHMARK_ROUNDS", 3))
 DIMENSIONS = 1024
 SAMPLE_S = 0.005
 
+PRODUCT_TILE = 1024, 2048
+"""Queries and references of a tile of the bare product: of those tried, the fastest on two cores."""
+
 
 def unit(rows):
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -102,9 +105,9 @@ def noise(generator, count):
 
 
 def product(queries, references):
-    """The float32 product alone, in the tiles of the ranking, each overwriting the last."""
+    """The float32 product alone, in tiles that each overwrite the last."""
     queries, references = torch.from_numpy(queries), torch.from_numpy(references)
-    lines, columns = BLOCK["cpu"]
+    lines, columns = PRODUCT_TILE
     out = torch.empty(lines, columns)
     for there in references.split(columns):
         for here in queries.split(lines):

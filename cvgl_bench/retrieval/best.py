@@ -59,6 +59,7 @@ class Best:
         self._keys = torch.full((lines, size), EMPTY, dtype=torch.int64, device=device)
         self._falls = torch.full((lines, size), torch.inf, dtype=torch.float64, device=device)
         """Lower bounds of the best scores, turned over so that they sort as the keys do."""
+        self._last = _last_place(self._keys)
         self._pending: list[Contenders] = []
         self.pending_count = 0
 
@@ -84,17 +85,22 @@ class Best:
             Contenders(lines[kept], groups[kept], low[kept], high[kept], scores[kept])
         )
         _merge(self._keys, lines, (~_ordered(scores) << SCORE_SHIFT) | (kinds << KIND_SHIFT) | rows)
+        self._last = _last_place(self._keys)
         self._pending, self.pending_count = [], 0
 
     def last(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return score, kind and row of each line's last settled place; -inf where it is free."""
-        keys = self._keys[:, -1]
-        free = keys == EMPTY
-        return torch.where(free, -torch.inf, _scores(keys)), (keys >> KIND_SHIFT) & KIND_MASK, keys & ROW_MASK
+        return self._last
 
     def table(self) -> tuple[Tensor, Tensor]:
         """Return the settled rows int64 (A, size) and scores float32 (A, size), best first."""
         return self._keys & ROW_MASK, _scores(self._keys)
+
+
+def _last_place(keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    keys = keys[:, -1]
+    score = torch.where(keys == EMPTY, -torch.inf, _scores(keys))
+    return score, (keys >> KIND_SHIFT) & KIND_MASK, keys & ROW_MASK
 
 
 def _columns(contenders: Contenders) -> tuple[Tensor, ...]:

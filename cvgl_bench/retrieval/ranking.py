@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 SECTION_BYTES = {"cpu": 2**26, "cuda": 2**30}
 """Size of the queries that are kept at hand while the references pass once."""
 
-BLOCK = {"cpu": (1024, 2048), "cuda": (8192, 32768)}
+BLOCK = {"cpu": (1280, 2048), "cuda": (8192, 32768)}
 """Queries and references of a tile: its scores stay in a processor's cache, or fill a GPU."""
 
 MOST_REFERENCES = 2**30

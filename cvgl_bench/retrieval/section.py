@@ -60,7 +60,8 @@ class Section:
         self._truth_scores = _scores_of(queries, search.references, truth)
         self._above_covers = _covers_above(queries, search.references, truth, covers, self._truth_scores)
         self._rank, self._ties = (torch.zeros(len(queries), dtype=torch.int64, device=device) for _ in "12")
-        self._parts = list(slices(len(queries), search.lines))
+        parts = -(-len(queries) // search.lines)
+        self._parts = list(slices(len(queries), -(-len(queries) // parts)))
         self._shifts = [search.frame.shift(queries[part]) for part in self._parts]
         self._best = [best.Best(part.stop - part.start, search.top, device) for part in self._parts]
         self._dtypes = [search.dtype] * len(self._parts)
