@@ -121,13 +121,18 @@ class Section:
         dtype, splits = self._dtypes[number], self._splits[number]
         queries, references = self._operand(number, dtype), block.operand(dtype)
         bound = self._bound(queries, references, splits)
+        mask = self._apart(number, block) if self._by_support[number] else None
         scores = tiles.in_order(self._product(queries.values, references.values, splits))
-        if self._by_support[number]:
-            mask = supports.apart(self._queries[self._parts[number]], block.rows, self._search.dtype)
+        if mask is not None:
             scores.masked_fill_(mask, tiles.lowest(dtype))
             if not counted:
                 self._count_apart(number, block, mask)
         self._take(number, block, scores, bound)
+
+    def _apart(self, number: int, block: ReferenceBlock) -> Tensor:
+        queries = self._queries[self._parts[number]]
+        buffer = self._buffer(self._search.dtype, len(queries), len(block))
+        return supports.apart(queries, block.rows, self._search.dtype, out=buffer)
 
     def _count_apart(self, number: int, block: ReferenceBlock, mask: Tensor) -> None:
         """Take in the pairs of a mask (A, B), which score 0."""
@@ -264,12 +269,16 @@ class Section:
 
     def _product(self, queries: Tensor, references: Tensor, splits: int) -> Tensor:
         """Return scores (A, B) in a buffer that the next product overwrites."""
-        shape = len(queries), len(references)
-        size = shape[0] * shape[1]
-        buffer = self._buffers.get(queries.dtype)
+        return split_product(
+            queries, references, splits, out=self._buffer(queries.dtype, len(queries), len(references))
+        )
+
+    def _buffer(self, dtype: torch.dtype, lines: int, columns: int) -> Tensor:
+        size = lines * columns
+        buffer = self._buffers.get(dtype)
         if buffer is None or buffer.numel() < size:
-            buffer = self._buffers[queries.dtype] = queries.new_empty(size)
-        return split_product(queries, references, splits, out=buffer[:size].view(shape))
+            buffer = self._buffers[dtype] = self._queries.new_empty(size, dtype=dtype)
+        return buffer[:size].view(lines, columns)
 
 
 def _scores_of(

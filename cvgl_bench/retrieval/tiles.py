@@ -243,7 +243,12 @@ def _count_ones(mask: Tensor) -> Tensor:
 
 
 def _flat(mask: Tensor) -> Tensor:
-    """Return int64 positions of the true entries in the flattened mask; numpy is faster on a CPU."""
+    """Return int64 positions of the true entries in the flattened mask; on a CPU eight entries at a time."""
     if mask.device.type != "cpu":
         return mask.view(-1).nonzero()[:, 0]
-    return torch.from_numpy(np.flatnonzero(mask.numpy()))
+    entries = mask.numpy().reshape(-1)
+    if entries.size % 8:
+        return torch.from_numpy(np.flatnonzero(entries))
+    words = np.flatnonzero(entries.view(np.int64))
+    places = np.flatnonzero(entries.reshape(-1, 8)[words])
+    return torch.from_numpy(words[places // 8] * 8 + places % 8)
