@@ -3,11 +3,13 @@
 import importlib.metadata
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 import cvgl_bench
 from cvgl_bench import hookimpl
+from cvgl_bench import plugins as plugins_module
 from cvgl_bench.errors import PluginError, UnknownNameError
 from cvgl_bench.method import Method
 from cvgl_bench.metrics import Metric
@@ -187,7 +189,8 @@ def test_an_unknown_method_also_names_the_broken_plugin_that_may_offer_it(instal
         plugins.methods["mine"]
 
 
-def test_a_method_whose_plugin_lies_at_hand_says_how_to_install_it(installed):
+def test_a_method_whose_plugin_lies_at_hand_says_how_to_install_it(installed, monkeypatch):
+    monkeypatch.setattr(plugins_module, "AT_HAND", Path(__file__).parents[1] / "plugins")
     plugins = load_plugins([])
     for name in ("sample4geo", "auxgeo"):
         with pytest.raises(UnknownNameError, match=f"is not installed: pip install -e .*/plugins/{name}$"):
