@@ -197,7 +197,7 @@ def test_a_method_whose_plugin_lies_at_hand_says_how_to_install_it(installed, mo
             plugins.method(name)
     with pytest.raises(UnknownNameError, match=r"no method '\.\.'"):
         plugins.method("..")
-    broken = load_plugins(installed("cvgl-sample4geo", "import nothing_there", name="sample4geo"))
+    broken = load_plugins(installed("cvgl-damaged", "import nothing_there", name="sample4geo"))
     with pytest.raises(UnknownNameError, match=r"no method 'sample4geo'.*'sample4geo' .* is broken"):
         broken.method("sample4geo")
     assert load_plugins([], [offering_toy("mine")]).method("toy") is Toy
