@@ -11,7 +11,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cvgl_bench.errors import TrainingError, UsageError
 
-RECOMPUTE_ADVICE = "Set machine.recompute=true, which takes longer and gives the same"
+RECOMPUTE_ADVICE = (
+    "Set machine.recompute=true, which takes longer and gives the same, or a smaller training.batch_size, "
+    "which does not"
+)
 SMALLER_ADVICE = "Give fewer images at a time: training.batch_size or evaluation.embed_batch_size"
 
 
