@@ -23,9 +23,9 @@ from cvgl_bench.metrics import Metric
 from cvgl_bench.progress import progress
 from cvgl_bench.registry import NAME
 from cvgl_bench.results import RESULT, MethodRecord, Result, Selection, write_result
-from cvgl_bench.retrieval import Outcome, outcome, rank
+from cvgl_bench.retrieval import OUTCOME, Outcome, outcome, rank
 from cvgl_bench.retrieval.precision import Precision
-from cvgl_bench.runs import OUTCOME, make_folder, run_id, task_record
+from cvgl_bench.runs import make_folder, run_id, task_record
 from cvgl_bench.splits import Split, Task
 
 DISTRIBUTION = "embedding files"

@@ -10,13 +10,11 @@ from pathlib import Path
 from cvgl_bench.errors import ResultError, UsageError
 from cvgl_bench.leaderboard.boards import row_key
 from cvgl_bench.leaderboard.settings import differing_options, seed_of
-from cvgl_bench.results import Result, read_result
-from cvgl_bench.retrieval.outcome import Outcome, read_outcome
+from cvgl_bench.results import RESULT, Result, read_result
+from cvgl_bench.retrieval.outcome import OUTCOME, Outcome, read_outcome
 
 LONGEST_OPTIONS = 32
 """Options of more characters do not fit a table's heading; the folder names the method there."""
-
-RESULT, OUTCOME = "result.json", "outcome.parquet"
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ from cvgl_bench.memory import recompute_activations
 from cvgl_bench.method import Method, TrainableMethod
 from cvgl_bench.plugins import Plugins
 from cvgl_bench.results import RESULT, MethodRecord, Result, Selection, TaskRecord, write_result
+from cvgl_bench.retrieval import OUTCOME
 from cvgl_bench.run_options import RunOptions
 from cvgl_bench.splits import Task
 from cvgl_bench.training.loop import Losses, Setting, Training, start, train
@@ -38,14 +39,8 @@ from cvgl_bench.training.state import Saver, restore_state
 from cvgl_bench.variants import PLAIN, Variant
 from cvgl_bench.weights import weights_replaced
 
-WEIGHTS, STATE, LOSSES, OUTCOME, REQUEST = (
-    "weights.safetensors",
-    "state.safetensors",
-    "losses.csv",
-    "outcome.parquet",
-    "options.yaml",
-)
-"""Names of the files in a run folder, beside its record."""
+WEIGHTS, STATE, LOSSES, REQUEST = ("weights.safetensors", "state.safetensors", "losses.csv", "options.yaml")
+"""Names of the files in a run folder, beside its record and its outcome."""
 
 HALF_WRITTEN = (".*.tmp", ".tmp*")
 """Names of files before they are whole: ours, and those that safetensors writes before renaming."""

@@ -14,9 +14,6 @@ from cvgl_bench.results import RESULT, read_result
 if TYPE_CHECKING:
     from cvgl_bench.metrics import Metric
 
-OUTCOME = "outcome.parquet"
-"""What a run folder calls its outcome."""
-
 TOLERANCE = 1e-9
 """Room for another order of summation on another machine; a query more or less is 1e-6 at least."""
 
@@ -30,7 +27,7 @@ def verify(folder: Path, run_folder: Path, metrics: Mapping[str, Metric]) -> lis
     # Scoring comes with torch, which building the pages has no use for.
     from cvgl_bench.evaluation import score
     from cvgl_bench.evaluation_options import EvaluationOptions
-    from cvgl_bench.retrieval import read_outcome
+    from cvgl_bench.retrieval import OUTCOME, read_outcome
 
     result = read_result(run_folder / RESULT)
     outcome = read_outcome(run_folder / OUTCOME)

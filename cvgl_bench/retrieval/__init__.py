@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cvgl_bench.retrieval.outcome import Outcome, Ranking, outcome, read_outcome
+from cvgl_bench.retrieval.outcome import OUTCOME, Outcome, Ranking, outcome, read_outcome
 
 if TYPE_CHECKING:
     from cvgl_bench.retrieval.neighbours import Neighbours, nearest
     from cvgl_bench.retrieval.ranking import rank
 
-__all__ = ["Neighbours", "Outcome", "Ranking", "nearest", "outcome", "rank", "read_outcome"]
+__all__ = ["OUTCOME", "Neighbours", "Outcome", "Ranking", "nearest", "outcome", "rank", "read_outcome"]
 
 _LAZY = {"rank": "ranking", "nearest": "neighbours", "Neighbours": "neighbours"}
 """What needs torch or faiss: imported when first asked for."""

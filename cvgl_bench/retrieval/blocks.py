@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from cvgl_bench.retrieval.copies import Copies
 from cvgl_bench.retrieval.frame import Frame, Origin
 from cvgl_bench.retrieval.precision import Operand
 from cvgl_bench.retrieval.rows import Rows, slices
+from cvgl_bench.retrieval.supports import support
 from cvgl_bench.retrieval.tiles import GROUP
 
 
@@ -43,6 +45,7 @@ class ReferenceBlock:
         self.first_row = int(copies.rows[groups.start])
         self._search, self._groups = search, groups
         self._operands: dict[torch.dtype, Operand] = {}
+        self._support: Tensor | None = None
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -54,6 +57,13 @@ class ReferenceBlock:
             if dtype not in self._operands:
                 self._operands[dtype] = self._search.frame.references(self.rows, dtype)
             return self._operands[dtype]
+
+    def support(self) -> Tensor:
+        """Return where the references are other than zero, in the type tried first."""
+        with self._lock:
+            if self._support is None:
+                self._support = support(self.rows, self._search.dtype)
+            return self._support
 
     def cut(self) -> tuple[ReferenceBlock, ReferenceBlock]:
         """Return the first eighth, in whole groups of scores, and the rest."""

@@ -15,6 +15,9 @@ from cvgl_bench import geo
 from cvgl_bench.errors import DataError
 from cvgl_bench.splits import Split
 
+OUTCOME = "outcome.parquet"
+"""What a run folder calls its outcome."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ranking:

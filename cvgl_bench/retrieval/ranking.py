@@ -79,15 +79,7 @@ def rank(
         lines=lines,
         dtype=resolve(precision, device),
     )
-    at_hand = SECTION_BYTES.get(device.type, SECTION_BYTES["cuda"]) // (4 * queries.dimensions)
-    sizes = _section_size(len(queries), at_hand, workers(device)), columns
-    return _search(queries, search, truth, covers, sizes, progress or Silent())
-
-
-def _section_size(queries: int, at_hand: int, workers: int) -> int:
-    """Return the queries of a section such that all workers have the same to do."""
-    rounds = -(-queries // max(at_hand, 1))
-    return -(-queries // (rounds * workers))
+    return _search(queries, search, truth, covers, columns, progress or Silent())
 
 
 def _search(
@@ -95,12 +87,13 @@ def _search(
     search: Search,
     truth: NDArray[np.int64],
     covers: NDArray[np.int64],
-    sizes: tuple[int, int],
+    columns: int,
     progress: Progress,
 ) -> Ranking:
-    """Let each section of the queries meet all references; `sizes`: queries a section, references a block."""
-    sections, count = list(slices(len(queries), sizes[0])), workers(queries.device)
-    blocks = Blocks(search, sizes[1], count)
+    """Let each section of the queries meet all references in blocks of `columns`."""
+    count = workers(queries.device)
+    sections = list(slices(len(queries), _section_size(queries, count)))
+    blocks = Blocks(search, columns, count)
     progress.set_total(len(sections) * len(blocks))
 
     @torch.inference_mode()
@@ -114,6 +107,13 @@ def _search(
     with exact_products():
         parts = side_by_side(meet_all, sections, count, progress)
     return Ranking(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _section_size(queries: Rows, count: int) -> int:
+    """Return the queries of a section such that each of `count` workers has the same to do."""
+    at_hand = SECTION_BYTES.get(queries.device.type, SECTION_BYTES["cuda"]) // (4 * queries.dimensions)
+    rounds = -(-len(queries) // max(at_hand, 1))
+    return -(-len(queries) // (rounds * count))
 
 
 def _require_fit(

@@ -69,6 +69,7 @@ class Section:
         self._by_support = [False] * len(self._parts)
         """Whether pairs that share no dimension are counted by themselves."""
         self._operands: dict[tuple[int, torch.dtype], Operand] = {}
+        self._supports: dict[int, Tensor] = {}
         self._buffers: dict[torch.dtype, Tensor] = {}
 
     def meet(self, block: ReferenceBlock) -> None:
@@ -94,21 +95,19 @@ class Section:
         queries, references = self._queries[part][few], block.rows[:PROBED_REFERENCES]
         target, shift = self._truth_scores[part][few], self._shifts[number][few]
         least = OPEN_LEAST / ((part.stop - part.start) * len(block))
+        here, there = (supports.support(rows, self._search.dtype) for rows in (queries, references))
         while (dtype := self._dtypes[number]) in FINER:
-            left, right = (
-                self._search.frame.queries(queries, dtype),
-                self._search.frame.references(references, dtype),
-            )
+            allowed = max(OPEN_SHARE[dtype], least)
+            left = self._search.frame.queries(queries, dtype)
+            right = self._search.frame.references(references, dtype)
             limits = tiles.limits_around(target, shift, self._bound(left, right, splits=1), dtype)
             scores = tiles.in_order(self._product(left.values, right.values, splits=1))
             share = tiles.open_share(scores, limits)
-            if share > max(OPEN_SHARE[dtype], least):
-                scores.masked_fill_(
-                    supports.apart(queries, references, self._search.dtype), tiles.lowest(dtype)
-                )
+            if share > allowed:
+                scores.masked_fill_(supports.apart(here, there), tiles.lowest(dtype))
                 share = tiles.open_share(scores, limits)
-                self._by_support[number] = share <= max(OPEN_SHARE[dtype], least)
-            if share <= max(OPEN_SHARE[dtype], least):
+                self._by_support[number] = share <= allowed
+            if share <= allowed:
                 self._splits[number] = SPLITS if dtype == torch.float32 and share > SPLIT_SHARE else 1
                 return
             self._dtypes[number] = FINER[dtype]
@@ -130,9 +129,11 @@ class Section:
         self._take(number, block, scores, bound)
 
     def _apart(self, number: int, block: ReferenceBlock) -> Tensor:
-        queries = self._queries[self._parts[number]]
-        buffer = self._buffer(self._search.dtype, len(queries), len(block))
-        return supports.apart(queries, block.rows, self._search.dtype, out=buffer)
+        dtype = self._search.dtype
+        if number not in self._supports:
+            self._supports[number] = supports.support(self._queries[self._parts[number]], dtype)
+        here = self._supports[number]
+        return supports.apart(here, block.support(), out=self._buffer(dtype, len(here), len(block)))
 
     def _count_apart(self, number: int, block: ReferenceBlock, mask: Tensor) -> None:
         """Take in the pairs of a mask (A, B), which score 0."""

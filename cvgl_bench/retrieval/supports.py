@@ -6,13 +6,18 @@ import torch
 from torch import Tensor
 
 
-def apart(queries: Tensor, references: Tensor, dtype: torch.dtype, *, out: Tensor | None = None) -> Tensor:
-    """Return bool (A, B), where no dimension is other than zero in a query (A, D) and a reference (B, D).
+def support(rows: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return (N, D) in `dtype`: 1 where a row is other than zero."""
+    return (rows != 0).to(dtype)
 
-    The dimensions they share are counted by a product in `dtype`: however it rounds, one is never none.
-    out: (A, B) of that type, overwritten.
+
+def apart(queries: Tensor, references: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return bool (A, B), where the supports of a query (A, D) and a reference (B, D) share no dimension.
+
+    The shared ones are counted by a product: however it rounds, one is never none. out: (A, B) of the
+    supports' type, overwritten.
     """
-    return torch.mm((queries != 0).to(dtype), (references != 0).to(dtype).T, out=out) == 0
+    return torch.mm(queries, references.T, out=out) == 0
 
 
 def first_of_each_line(mask: Tensor, most: int) -> tuple[Tensor, Tensor]:

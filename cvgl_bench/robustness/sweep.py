@@ -13,8 +13,8 @@ from cvgl_bench.errors import UsageError
 from cvgl_bench.leaderboard.estimates import print_estimate
 from cvgl_bench.metrics import Metric
 from cvgl_bench.results import Estimate, Result, write_text
-from cvgl_bench.retrieval import Outcome, read_outcome
-from cvgl_bench.runs import OUTCOME, Run, execute
+from cvgl_bench.retrieval import OUTCOME, Outcome, read_outcome
+from cvgl_bench.runs import Run, execute
 from cvgl_bench.splits import Split
 from cvgl_bench.statistics.paired import holm
 from cvgl_bench.variants import PLAIN, Variant
