@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cvgl_bench import birdseye
+from cvgl_bench.views import birdseye
 
 SIDE = 384
 PANORAMA = np.random.default_rng(0).integers(0, 256, (1024, 2048, 3), dtype=np.uint8)

@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvgl_bench import geo, layouts
-from cvgl_bench.cards import builtin_cards
-from cvgl_bench.fetch.client import Client, Manners
-from cvgl_bench.fetch.download import download
-from cvgl_bench.fetch.overhead import XyzProvider
-from cvgl_bench.fetch.provider import Wanted
-from cvgl_bench.inspection.image_files import Listed, check_images
-from cvgl_bench.inspection.problems import Verification
-from cvgl_bench.progress import Silent
+from cvgl_bench.data import layouts
+from cvgl_bench.data.cards import builtin_cards
+from cvgl_bench.data_tools.fetch.client import Client, Manners
+from cvgl_bench.data_tools.fetch.download import download
+from cvgl_bench.data_tools.fetch.overhead import XyzProvider
+from cvgl_bench.data_tools.fetch.provider import Wanted
+from cvgl_bench.data_tools.inspection.image_files import Listed, check_images
+from cvgl_bench.data_tools.inspection.problems import Verification
+from cvgl_bench.foundation import geo
+from cvgl_bench.foundation.progress import Silent
 
 CITIES = ("NewYork", "Seattle")
 FILES = 50_000

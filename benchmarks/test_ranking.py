@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from cvgl_bench.retrieval import nearest, rank
-from cvgl_bench.retrieval.precision import resolve
-from cvgl_bench.retrieval.ranking import BLOCK, CPU
+from cvgl_bench.ranking import nearest, rank
+from cvgl_bench.ranking.precision import resolve
+from cvgl_bench.ranking.ranking import BLOCK, CPU
 
 QUERIES = int(os.environ.get("CVGL_BENCHMARK_QUERIES", 5_000))
 REFERENCES = int(os.environ.get("CVGL_BENCHMARK_REFERENCES", 50_000))

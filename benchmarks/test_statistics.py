@@ -6,10 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from cvgl_bench.compare import compare
-from cvgl_bench.metrics import METRICS, POSITION_COLUMNS
-from cvgl_bench.retrieval.outcome import Outcome, Ranking
-from cvgl_bench.statistics import decentrality_curve, summarise
+from cvgl_bench.ranking.outcome import Outcome, Ranking
+from cvgl_bench.report.comparison import compare
+from cvgl_bench.scoring.metrics import METRICS, POSITION_COLUMNS
+from cvgl_bench.scoring.statistics import decentrality_curve, summarise
 
 QUERIES, REFERENCES, CITIES = 52_605, 90_618, 4
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)

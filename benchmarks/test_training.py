@@ -21,10 +21,10 @@ from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_sample4geo.method import Sample4Geo
 from cvgl_sample4geo.options import Sample4GeoOptions
 
-from cvgl_bench.embedding import autocast
-from cvgl_bench.images import read_image
-from cvgl_bench.memory import recompute_activations
+from cvgl_bench.embedding.images import autocast
 from cvgl_bench.method import Pair
+from cvgl_bench.networks.memory import recompute_activations
+from cvgl_bench.views.images import read_image
 
 PAIRS = int(os.environ.get("CVGL_BENCHMARK_PAIRS", 128))
 WARM_UP, STEPS = 2, 5

@@ -14,12 +14,12 @@ import pluggy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cvgl_bench.fetch.provider import Provider
+    from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data_tools.fetch.provider import Provider
     from cvgl_bench.method import Method
-    from cvgl_bench.metrics import Metric
-    from cvgl_bench.results import Result
-    from cvgl_bench.runs import Run
-    from cvgl_bench.splits import Dataset
+    from cvgl_bench.running.run import Run
+    from cvgl_bench.scoring.metrics import Metric
+    from cvgl_bench.scoring.results import Result
 
 PROJECT = "cvgl_bench"
 hookspec = pluggy.HookspecMarker(PROJECT)

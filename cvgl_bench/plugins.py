@@ -17,17 +17,18 @@ import pluggy
 
 import cvgl_bench
 from cvgl_bench import hookspecs
-from cvgl_bench.errors import UnknownNameError, suggest
-from cvgl_bench.registry import Origin, Registry
+from cvgl_bench.foundation.errors import UnknownNameError, suggest
+from cvgl_bench.foundation.registry import Origin, Registry
 
 if TYPE_CHECKING:
-    from cvgl_bench.fetch.provider import Provider
+    from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data_tools.fetch.provider import Provider
     from cvgl_bench.method import Method
-    from cvgl_bench.metrics import Metric
-    from cvgl_bench.splits import Dataset
+    from cvgl_bench.scoring.metrics import Metric
 
 ENTRY_POINT_GROUP = "cvgl_bench"
-BUILTIN = "builtin"
+OURS = "cvgl-bench"
+"""The distribution whose entry points are the built-ins; they are there whatever else is."""
 
 AT_HAND = Path(cvgl_bench.__file__).parents[1] / "plugins"
 """The plugins of a checkout of the repository, a folder a method; elsewhere there is none."""
@@ -72,7 +73,7 @@ class Plugins:
     @cached_property
     def datasets(self) -> Registry[Dataset]:
         """Data sets by name."""
-        from cvgl_bench.cards import read_card
+        from cvgl_bench.data.cards import read_card
 
         def named(thing: Any) -> tuple[str, Any]:
             card = read_card(thing) if isinstance(thing, (str, Path)) else thing
@@ -113,7 +114,7 @@ class Plugins:
             try:
                 offers = [named(offer) for offer in implementation.function()]
             except Exception as error:  # Whatever a stranger's code raises, the rest must work.
-                if origin.plugin == BUILTIN:
+                if origin.distribution == OURS:
                     raise
                 reason = f"{hook}() fails with {type(error).__name__}: {error}"
                 self.broken.append(BrokenPlugin(origin, reason))
@@ -131,15 +132,15 @@ def load_plugins(
     A plugin that fails to import, misspells a hook, or shares its entry-point name with another is
     recorded as broken; the rest works.
     """
-    from cvgl_bench import builtin
-
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager, {})
-    _register(plugins, builtin, Origin(BUILTIN, "cvgl-bench", cvgl_bench.__version__))
-    if entry_points is None:
-        entry_points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
-    found = _without_copies(entry_points)
+    installed = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    ours = [entry_point for entry_point in installed if _origin(entry_point).distribution == OURS]
+    for entry_point in _without_copies(ours):
+        _register(plugins, entry_point.load(), _origin(entry_point))
+    given = installed if entry_points is None else entry_points
+    found = [entry_point for entry_point in _without_copies(given) if entry_point not in ours]
     times = Counter(entry_point.name for entry_point in found)
     for entry_point in found:
         origin = _origin(entry_point)

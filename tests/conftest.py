@@ -15,11 +15,12 @@ from PIL import Image
 from torch import nn
 
 import cvgl_bench.plugins
-from cvgl_bench import geo, hookimpl
+from cvgl_bench import hookimpl
 from cvgl_bench.cli import cli
-from cvgl_bench.losses import symmetric_info_nce
+from cvgl_bench.foundation import geo
 from cvgl_bench.method import TrainableMethod
-from cvgl_bench.metrics import Metric
+from cvgl_bench.networks.losses import symmetric_info_nce
+from cvgl_bench.scoring.metrics import Metric
 
 TILE_PX, ZOOM = 32, 18
 QUICK = ["--set", "batch_size=4", "--set", "resamples=100", "--workers", "0", "--device", "cpu"]
@@ -186,7 +187,7 @@ def run(noise_world, tmp_path, monkeypatch):
 @pytest.fixture
 def make_outcome():
     """Return a function that makes an outcome from the ranks of the truths; the rest is plausible."""
-    from cvgl_bench.retrieval.outcome import Outcome, Ranking
+    from cvgl_bench.ranking.outcome import Outcome, Ranking
 
     def make(rank, *, references=1000, **given) -> Outcome:
         rank = np.asarray(rank, np.int64)
@@ -213,9 +214,9 @@ def make_outcome():
 @pytest.fixture
 def write_run(make_outcome, tmp_path):
     """Return a function that writes a run folder with its record and outcome."""
-    from cvgl_bench.metrics import METRICS
-    from cvgl_bench.results import MethodRecord, Result, TaskRecord, write_result
-    from cvgl_bench.statistics import summarise
+    from cvgl_bench.scoring.metrics import METRICS
+    from cvgl_bench.scoring.results import MethodRecord, Result, TaskRecord, write_result
+    from cvgl_bench.scoring.statistics import summarise
 
     truth = np.random.default_rng(0).integers(120, size=240)
     hardness = np.random.default_rng(1).random(240)

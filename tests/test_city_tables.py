@@ -1,7 +1,7 @@
 import dataclasses
 
 from cvgl_bench.cli.city_tables import count_table, decentrality_table, geometry_table
-from cvgl_bench.inspection import CityStatistics
+from cvgl_bench.data_tools.inspection import CityStatistics
 
 CITY = CityStatistics(
     city="Aa",

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from cvgl_bench.cli import cli
 from cvgl_bench.cli.dataset_command import DatasetGroup
-from cvgl_bench.errors import DataError, OptionError, UnknownNameError, UsageError
-from cvgl_bench.images import read_image
+from cvgl_bench.foundation.errors import DataError, OptionError, UnknownNameError, UsageError
+from cvgl_bench.views.images import read_image
 
 
 def run(*arguments, code=0):

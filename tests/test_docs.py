@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import cvgl_bench
-from cvgl_bench import errors, hookspecs
+from cvgl_bench import hookspecs
 from cvgl_bench.cli import COMMANDS, cli
+from cvgl_bench.foundation import errors
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "cvgl_bench"

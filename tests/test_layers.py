@@ -9,61 +9,32 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cvgl_bench"
 
-LAYERS = {
-    "foundation": {"cache", "errors", "geo", "locks", "progress"},
-    "words": {
-        "augment",
-        "birdseye",
-        "checkpoints",
-        "evaluation_options",
-        "figure_files",
-        "images",
-        "memory",
-        "options",
-        "recipes",
-        "registry",
-        "results",
-        "splits",
-        "variants",
-        "weights",
-    },
-    "figures": {"losses", "metrics", "retrieval", "sampling", "statistics"},
-    "contract": {"cards", "hookspecs", "layouts", "method", "plugins"},
-    "worlds and baselines": {"baselines", "minicity", "pictures", "worlds"},
-    "running": {
-        "building",
-        "builtin",
-        "compare",
-        "curve_figure",
-        "embedding",
-        "embedding_files",
-        "embedding_keys",
-        "embedding_store",
-        "evaluation",
-        "fetch",
-        "inspection",
-        "leaderboard",
-        "loading",
-        "planning",
-        "positions",
-        "provenance",
-        "robustness",
-        "run_groups",
-        "run_options",
-        "run_request",
-        "runs",
-        "scaffold",
-        "scoring",
-        "training",
-    },
-    "edge": {"__main__", "cli", "testing"},
-}
-"""Modules and packages of cvgl_bench by layer, lowest first."""
+LAYERS = (
+    "foundation",
+    "method",
+    "views",
+    "networks",
+    "minicity",
+    "data",
+    "ranking",
+    "scoring",
+    "embedding",
+    "evaluation",
+    "training",
+    "report",
+    "running",
+    "data_tools",
+    "hookspecs",
+    "plugins",
+    "builtins",
+    "scaffold",
+    "testing",
+    "cli",
+    "__main__",
+)
+"""Folders and modules at the top of cvgl_bench, lowest first; imports for types count too."""
 
-UPWARD = {("plugins", "builtin")}
-"""The manager loads the built-in plugin as it loads every installed one: by its hooks alone."""
-
-HEIGHT = {module: height for height, modules in enumerate(LAYERS.values()) for module in modules}
+HEIGHT = {module: height for height, module in enumerate(LAYERS)}
 
 
 def top_name(path):
@@ -79,37 +50,26 @@ def parsed(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-class RunTimeImports(ast.NodeVisitor):
-    """Collects (line, module of cvgl_bench) of every import that happens when the code runs."""
+def imported_modules(tree):
+    """Return (line, dotted module of cvgl_bench) of every import, those for types too."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [(node.lineno, name if is_module(name) else node.module) for name in inner]
+    return [(line, name.partition(".")[2]) for line, name in found if name.startswith("cvgl_bench.")]
 
-    def __init__(self):
-        self.found = []
 
-    def visit_If(self, node):
-        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            for statement in node.orelse:
-                self.visit(statement)
-        else:
-            self.generic_visit(node)
-
-    def visit_Import(self, node):
-        for alias in node.names:
-            package, _, inner = alias.name.partition(".")
-            if package == "cvgl_bench" and inner:
-                self.found.append((node.lineno, inner.partition(".")[0]))
-
-    def visit_ImportFrom(self, node):
-        package, _, inner = (node.module or "").partition(".")
-        if package == "cvgl_bench" and inner:
-            self.found.append((node.lineno, inner.partition(".")[0]))
-        elif package == "cvgl_bench":
-            self.found += [(node.lineno, alias.name) for alias in node.names if alias.name in MODULES]
+def is_module(name):
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").exists()
 
 
 def imports_of(path):
-    visitor = RunTimeImports()
-    visitor.visit(parsed(path))
-    return [(line, module) for line, module in visitor.found if module != top_name(path)]
+    named = [(line, module.partition(".")[0]) for line, module in imported_modules(parsed(path))]
+    return [(line, module) for line, module in named if module in HEIGHT and module != top_name(path)]
 
 
 def test_every_module_has_a_layer():
@@ -120,7 +80,7 @@ def test_every_module_has_a_layer():
 
 
 def test_no_module_is_in_two_layers():
-    assert sum(map(len, LAYERS.values())) == len(HEIGHT)
+    assert len(LAYERS) == len(HEIGHT)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -131,16 +91,17 @@ def test_imports_fall(module):
         for path in SOURCES
         if top_name(path) == module
         for line, imported in imports_of(path)
-        if HEIGHT.get(imported, 0) > height and (module, imported) not in UPWARD
+        if HEIGHT.get(imported, 0) > height
     ]
     assert not rising, "\n".join(rising)
 
 
 def test_modules_do_not_import_each_other_in_a_circle():
-    graph = {module: set() for module in MODULES}
+    """Within a folder too, and for types."""
+    graph = {}
     for path in SOURCES:
-        module = top_name(path)
-        graph[module] |= {imported for _, imported in imports_of(path) if (module, imported) not in UPWARD}
+        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        graph[module] = {imported for _, imported in imported_modules(parsed(path))} - {module}
     graphlib.TopologicalSorter(graph).prepare()
 
 
@@ -177,14 +138,13 @@ def test_edge_work_is_seen():
     assert [line for line, _ in edge_work(ast.parse(source))] == [1, 4, 5]
 
 
-def test_the_import_collector_sees_what_it_must(tmp_path):
+def test_the_import_collector_sees_what_it_must():
     source = (
         "from typing import TYPE_CHECKING\n"
-        "from cvgl_bench import errors, hookimpl\n"
-        "import cvgl_bench.geo\n"
-        "if TYPE_CHECKING:\n    from cvgl_bench.runs import Run\n"
-        "def late():\n    from cvgl_bench.training.loop import train\n"
+        "from cvgl_bench import hookimpl, method\n"
+        "import cvgl_bench.plugins\n"
+        "if TYPE_CHECKING:\n    from cvgl_bench.running.run import Run\n"
+        "def late():\n    from cvgl_bench.training import loop\n"
     )
-    visitor = RunTimeImports()
-    visitor.visit(ast.parse(source))
-    assert visitor.found == [(2, "errors"), (3, "geo"), (7, "training")]
+    found = [(2, "method"), (3, "plugins"), (5, "running.run"), (7, "training.loop")]
+    assert sorted(imported_modules(ast.parse(source))) == found

@@ -10,10 +10,10 @@ import pytest
 import cvgl_bench
 from cvgl_bench import hookimpl
 from cvgl_bench import plugins as plugins_module
-from cvgl_bench.errors import PluginError, UnknownNameError
+from cvgl_bench.foundation.errors import PluginError, UnknownNameError
 from cvgl_bench.method import Method
-from cvgl_bench.metrics import Metric
 from cvgl_bench.plugins import load_plugins
+from cvgl_bench.scoring.metrics import Metric
 
 WRONG_HOOK = """
 from cvgl_bench import hookimpl

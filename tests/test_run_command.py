@@ -13,10 +13,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from cvgl_bench import cache
 from cvgl_bench.cli import cli
-from cvgl_bench.errors import CvglError, DataError
-from cvgl_bench.retrieval import neighbours, read_outcome
+from cvgl_bench.foundation import cache
+from cvgl_bench.foundation.errors import CvglError, DataError
+from cvgl_bench.ranking import neighbours, read_outcome
 from cvgl_bench.training.options import TrainingOptions
 
 from .conftest import MeanColour
@@ -194,17 +194,17 @@ def test_reported_weights_are_embedded_once_and_the_record_says_so(run, tmp_path
 def test_edited_code_is_embedded_anew_and_code_without_a_file_is_not_stored(run, tmp_path, monkeypatch):
     assert run("--epochs", "1", "--output", "a").exit_code == 0
     weights = ("--eval-only", "--checkpoint", "a/weights.safetensors")
-    monkeypatch.setattr("cvgl_bench.runs.code_digest", lambda method: "edited")
+    monkeypatch.setattr("cvgl_bench.running.execution.code_digest", lambda method: "edited")
     assert "from the store" not in run(*weights, "--output", "b").output
     assert len(stored()) == 4
-    monkeypatch.setattr("cvgl_bench.runs.code_digest", lambda method: None)
+    monkeypatch.setattr("cvgl_bench.running.execution.code_digest", lambda method: None)
     assert run(*weights, "--output", "c").exit_code == 0
     assert len(stored()) == 4
 
 
 def test_code_edited_while_it_trains_is_not_taken_for_the_code_that_ran(run, monkeypatch):
     code = ["before"]
-    monkeypatch.setattr("cvgl_bench.runs.code_digest", lambda method: code[0])
+    monkeypatch.setattr("cvgl_bench.running.execution.code_digest", lambda method: code[0])
     loss = MeanColour.loss
 
     def edited(self, network, batch):

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from cvgl_bench import leaderboard
-from cvgl_bench.errors import UsageError
+from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.plugins import load_plugins
-from cvgl_bench.run_request import Request, prepare
-from cvgl_bench.runs import execute
+from cvgl_bench.report import leaderboard
+from cvgl_bench.running.execution import execute
+from cvgl_bench.running.request import Request, prepare
 from cvgl_bench.scaffold import TEMPLATES, write_plugin
 
 METHOD_LINES = 60
@@ -91,7 +91,7 @@ def test_the_method_runs_and_is_ranked_by_its_entry_point_alone(plugin, noise_wo
     assert f"results/{result.id}.json" in (board / "noise.md").read_text()
     metrics = {id: entry.thing for id, entry in plugins.metrics}
     assert leaderboard.verify(board, tmp_path / "run", metrics) == []
-    assert leaderboard.check(board, plugins=plugins) == []
+    assert leaderboard.check(board, datasets=plugins.datasets) == []
 
 
 def test_an_existing_folder_is_refused_untouched(plugin):

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import cvgl_bench
-from cvgl_bench.errors import CvglError, suggest
+from cvgl_bench.foundation.errors import CvglError, suggest
 
 COMMANDS = {
     "run": "Train a method on a data set, evaluate it, record the result.",

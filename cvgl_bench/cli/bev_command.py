@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.images import ImageArray
+    from cvgl_bench.views.images import ImageArray
 
 SIZE_HELP = "Height and width of the view in pixels."
 
@@ -59,8 +59,8 @@ def command(
     Example:
         cvgl-bench bev street.jpg above.png --size 512 512 --heading 349
     """
-    from cvgl_bench import birdseye, images
-    from cvgl_bench.errors import UsageError
+    from cvgl_bench.foundation.errors import UsageError
+    from cvgl_bench.views import birdseye, images
 
     if view.exists() and not overwrite:
         raise UsageError(f"{view} exists; choose another name or add --overwrite.")
@@ -93,7 +93,7 @@ def _write(view: ImageArray, path: Path) -> None:
     """Write an image in the format of its suffix, whole or not at all."""
     from PIL import Image
 
-    from cvgl_bench.errors import DataError, UsageError
+    from cvgl_bench.foundation.errors import DataError, UsageError
 
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvgl_bench.cache import KINDS, cache_folder, entries, remove
-from cvgl_bench.errors import DataError
+from cvgl_bench.foundation.cache import KINDS, cache_folder, entries, remove
+from cvgl_bench.foundation.errors import DataError
 
 if TYPE_CHECKING:
-    from cvgl_bench.cache import Entry
+    from cvgl_bench.foundation.cache import Entry
 
 SECONDS_PER_DAY = 86400
 

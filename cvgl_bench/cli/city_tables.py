@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cvgl_bench.inspection import CityStatistics
+    from cvgl_bench.data_tools.inspection import CityStatistics
 
 COUNTS = ("tiles", "train_queries", "test_queries")
 QUANTILES = {"0.05": "5 %", "0.25": "25 %", "0.5": "median", "0.75": "75 %", "0.95": "95 %", "1": "largest"}

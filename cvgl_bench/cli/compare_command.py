@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.compare import Comparison, Difference, Standing, Test
-    from cvgl_bench.metrics import Metric
-    from cvgl_bench.retrieval.outcome import Outcome
-    from cvgl_bench.run_groups import FinishedRun
+    from cvgl_bench.ranking.outcome import Outcome
+    from cvgl_bench.report.comparison import Comparison, Difference, Standing, Test
+    from cvgl_bench.report.run_groups import FinishedRun
+    from cvgl_bench.scoring.metrics import Metric
 
 MISSING = "-"
 TEXT_WIDTH = 108
@@ -71,11 +71,11 @@ def command(
         cvgl-bench compare runs/*-sample4geo-mini-dress-cross runs/*-auxgeo-mini-dress-cross
         cvgl-bench compare runs/*-dress-cross --figure recall.pdf
     """
-    from cvgl_bench.compare import compare
-    from cvgl_bench.curve_figure import draw_curves
-    from cvgl_bench.metrics import in_order
     from cvgl_bench.plugins import load_plugins
-    from cvgl_bench.run_groups import group_runs, read_runs
+    from cvgl_bench.report.comparison import compare
+    from cvgl_bench.report.curve_figure import draw_curves
+    from cvgl_bench.report.run_groups import group_runs, read_runs
+    from cvgl_bench.scoring.metrics import in_order
 
     if len(folders) < 2:
         raise click.UsageError("Give at least two run folders, such as runs/A runs/B.")
@@ -114,7 +114,7 @@ def command(
 
 def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
     """Return the edges of the decentrality bins that the first run was reported with."""
-    from cvgl_bench.splits import DEFAULT_DECENTRALITY_EDGES
+    from cvgl_bench.data.dataset import DEFAULT_DECENTRALITY_EDGES
 
     first = next(iter(groups.values()))[0]
     bins = first.result.metrics.by_decentrality
@@ -125,7 +125,7 @@ def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
 
 
 def _title(groups: dict[str, list[FinishedRun]]) -> str:
-    from cvgl_bench.splits import split_title
+    from cvgl_bench.data.splits import split_title
 
     task = next(iter(groups.values()))[0].result.task
     return f"{task.dataset}, {split_title(task.split)}"
@@ -135,7 +135,7 @@ def _curves(
     outcomes: dict[str, list[Outcome]], metrics: Sequence[Metric], *, resamples: int
 ) -> dict[str, dict[str, dict[str, list[float]]]]:
     """Return the curve of every chosen metric that is a mean, by metric and method, column by column."""
-    from cvgl_bench.curve_figure import decentrality_curves
+    from cvgl_bench.report.curve_figure import decentrality_curves
 
     return {
         metric.id: {
@@ -149,7 +149,7 @@ def _curves(
 
 def _headline(found: Comparison, groups: dict[str, list[FinishedRun]]) -> str:
     """Return what was tested, and for each method its runs and the options that set it apart."""
-    from cvgl_bench.leaderboard.settings import differing_options, seed_of
+    from cvgl_bench.report.leaderboard.settings import differing_options, seed_of
 
     firsts = [members[0].result for members in groups.values()]
     lines = [f"{_title(groups)}: {found.query_count:,} queries, the same in every run."]
@@ -169,7 +169,7 @@ def _metric_table(found: Comparison) -> str:
     """Return one row a metric, one column a method: value, interval, letters."""
     from tabulate import tabulate
 
-    from cvgl_bench.compare import OVERALL
+    from cvgl_bench.report.comparison import OVERALL
 
     rows = [
         [
@@ -184,7 +184,7 @@ def _metric_table(found: Comparison) -> str:
 
 def _undefined(found: Comparison) -> list[str]:
     from cvgl_bench.cli.tables import undefined_notes
-    from cvgl_bench.compare import OVERALL
+    from cvgl_bench.report.comparison import OVERALL
 
     any_method = next(iter(found.runs))
     estimates = {id: strata[OVERALL][any_method].estimate for id, strata in found.standings.items()}
@@ -196,7 +196,7 @@ def _pair_table(found: Comparison, metric: Metric) -> str:
     from tabulate import tabulate
 
     from cvgl_bench.cli.tables import format_change, format_p
-    from cvgl_bench.compare import OVERALL
+    from cvgl_bench.report.comparison import OVERALL
 
     pairs = [d for d in found.differences if d.metric == metric.id and d.stratum == OVERALL]
     rows = [
@@ -220,7 +220,7 @@ def _stratum_table(found: Comparison, metric: Metric) -> str:
     from tabulate import tabulate
 
     from cvgl_bench.cli.tables import format_change, format_p
-    from cvgl_bench.compare import OVERALL
+    from cvgl_bench.report.comparison import OVERALL
 
     rows = []
     for stratum, standings in found.standings[metric.id].items():
@@ -263,7 +263,7 @@ def _legend(found: Comparison) -> str:
 
 
 def _standing(standing: Standing, metric: Metric) -> str:
-    from cvgl_bench.leaderboard.estimates import print_estimate
+    from cvgl_bench.report.leaderboard.estimates import print_estimate
 
     if standing.estimate.value is None:
         return MISSING

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvgl_bench.building.options import BuildOptions
 from cvgl_bench.cli.flags import flags, gathered
-from cvgl_bench.fetch.client import Manners
+from cvgl_bench.data_tools.building.options import BuildOptions
+from cvgl_bench.data_tools.fetch.client import Manners
 
 if TYPE_CHECKING:
-    from cvgl_bench.building.making import Made
-    from cvgl_bench.splits import Task
+    from cvgl_bench.data.splits import Task
+    from cvgl_bench.data_tools.building.making import Made
 
 SHOWN = 10
 FIGURE = "map.png"
@@ -43,9 +43,9 @@ def command(out: Path, **given: Any) -> None:
         cvgl-bench dataset build data/ours --imagery places.csv --columns image=ortho --m-per-px 0.4 \\
             --photos photos --photo-table places.csv --field-of-view-deg 70
     """
-    from cvgl_bench.building.making import make
-    from cvgl_bench.fetch.client import Client
-    from cvgl_bench.progress import progress
+    from cvgl_bench.data_tools.building.making import make
+    from cvgl_bench.data_tools.fetch.client import Client
+    from cvgl_bench.foundation.progress import progress
 
     options = gathered(BuildOptions, given)
     name = given["name"] or re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name)
@@ -61,8 +61,8 @@ def command(out: Path, **given: Any) -> None:
 
 
 def _require_terms(options: BuildOptions, *, accepted: bool) -> None:
-    from cvgl_bench.errors import UsageError
-    from cvgl_bench.fetch.overhead import XyzProvider
+    from cvgl_bench.data_tools.fetch.overhead import XyzProvider
+    from cvgl_bench.foundation.errors import UsageError
 
     if "://" in options.imagery and not accepted:
         click.echo(f"Terms of the imagery: {XyzProvider.terms}", err=True)
@@ -71,9 +71,9 @@ def _require_terms(options: BuildOptions, *, accepted: bool) -> None:
 
 def _read_back(made: Made, out: Path) -> Task:
     """Read what was built as everybody else will, and draw it; return the first split."""
-    from cvgl_bench import layouts
-    from cvgl_bench.cards import read_card
-    from cvgl_bench.inspection.figure import draw_figure
+    from cvgl_bench.data import layouts
+    from cvgl_bench.data.cards import read_card
+    from cvgl_bench.data_tools.inspection.figure import draw_figure
 
     card = read_card(made.card)
     tasks = [layouts.read_task(card, split, out) for split in card.splits]
@@ -88,7 +88,7 @@ def _summary(made: Made) -> dict[str, Any]:
 
 def _print(made: Made, task: Task) -> None:
     from cvgl_bench.cli.city_tables import count_table, decentrality_table, geometry_table
-    from cvgl_bench.inspection import city_statistics
+    from cvgl_bench.data_tools.inspection import city_statistics
 
     found, edges = city_statistics(task), task.dataset.decentrality_edges
     for table in (count_table(found), geometry_table(found), decentrality_table(found, edges)):

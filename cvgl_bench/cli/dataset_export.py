@@ -29,7 +29,7 @@ def command(place: Place, split: str | None, part: str, output: Path) -> None:
 
         cvgl-bench dataset export mini-dress --split cross --output rows
     """
-    from cvgl_bench.inspection import export
+    from cvgl_bench.data_tools.inspection import export
 
     task = place.read_task(split)
     for path in export(task.train if part == "train" else task.test, output):

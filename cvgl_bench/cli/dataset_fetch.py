@@ -11,15 +11,15 @@ import click
 
 from cvgl_bench.cli.dataset_place import Place, place_options
 from cvgl_bench.cli.flags import flags, gathered
-from cvgl_bench.fetch.client import Manners
+from cvgl_bench.data_tools.fetch.client import Manners
 
 if TYPE_CHECKING:
-    from cvgl_bench.fetch.client import Client
-    from cvgl_bench.fetch.download import Report
-    from cvgl_bench.fetch.listing import Estimate
-    from cvgl_bench.fetch.provider import Provider
+    from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data_tools.fetch.client import Client
+    from cvgl_bench.data_tools.fetch.download import Report
+    from cvgl_bench.data_tools.fetch.listing import Estimate
+    from cvgl_bench.data_tools.fetch.provider import Provider
     from cvgl_bench.method import View
-    from cvgl_bench.splits import Dataset
 
 VIEWS: dict[View, str] = {"reference": "tiles", "query": "panoramas"}
 """Each view's key under `fetch` on a card, which is also what `--only` takes."""
@@ -53,8 +53,8 @@ def command(place: Place, **given: Any) -> None:
         cvgl-bench dataset fetch dress --data-root data/dress --dry-run
         cvgl-bench dataset fetch dress --data-root data/dress --only tiles --accept-terms
     """
-    from cvgl_bench.errors import UsageError
-    from cvgl_bench.fetch.client import Client
+    from cvgl_bench.data_tools.fetch.client import Client
+    from cvgl_bench.foundation.errors import UsageError
     from cvgl_bench.plugins import load_plugins
 
     if place.card.generated:
@@ -67,9 +67,9 @@ def command(place: Place, **given: Any) -> None:
 def _fetch(
     place: Place, providers: Mapping[View, Provider], client: Client, given: Mapping[str, Any]
 ) -> None:
-    from cvgl_bench.errors import DataError
-    from cvgl_bench.fetch import download, listing
-    from cvgl_bench.progress import progress
+    from cvgl_bench.data_tools.fetch import download, listing
+    from cvgl_bench.foundation.errors import DataError
+    from cvgl_bench.foundation.progress import progress
 
     card, root = place.card, place.root
     chosen = {"providers": providers, "cities": _cities(place), "label_edition": place.label_edition}
@@ -99,7 +99,7 @@ def _fetch(
 
 
 def _cities(place: Place) -> tuple[str, ...]:
-    from cvgl_bench.errors import UsageError, suggest
+    from cvgl_bench.foundation.errors import UsageError, suggest
 
     known = place.card.cities
     for city in place.cities or ():
@@ -112,7 +112,7 @@ def _cities(place: Place) -> tuple[str, ...]:
 
 def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -> dict[View, Provider]:
     """Return the provider of each view that is fetched; the command line overrides the card's settings."""
-    from cvgl_bench.errors import UsageError
+    from cvgl_bench.foundation.errors import UsageError
 
     overrides = {key: given[key] for key in ("url", "zoom", "tile_px") if given[key] is not None}
     chosen = {}
@@ -131,7 +131,7 @@ def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -
 
 
 def _settings(card: Dataset, key: str) -> dict[str, Any]:
-    from cvgl_bench.errors import DataError
+    from cvgl_bench.foundation.errors import DataError
 
     settings = card.fetch.get(key, {})
     if not isinstance(settings, Mapping):
@@ -140,7 +140,7 @@ def _settings(card: Dataset, key: str) -> dict[str, Any]:
 
 
 def _require_terms(card: Dataset, providers: Mapping[View, Provider], *, accepted: bool) -> None:
-    from cvgl_bench.errors import UsageError
+    from cvgl_bench.foundation.errors import UsageError
 
     for view, provider in providers.items():
         settings = _settings(card, VIEWS[view])
@@ -151,7 +151,7 @@ def _require_terms(card: Dataset, providers: Mapping[View, Provider], *, accepte
 
 
 def _remove_damaged(root: Path, say) -> None:
-    from cvgl_bench.fetch.manifest import damaged
+    from cvgl_bench.data_tools.fetch.manifest import damaged
 
     for item, how in damaged(root):
         say(f"{item.path}: {how}; it is fetched anew")

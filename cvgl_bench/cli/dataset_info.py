@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.splits import Dataset
+    from cvgl_bench.data.dataset import Dataset
 
 LABEL_WIDTH = 18
 LINE_WIDTH = 100
@@ -27,10 +27,10 @@ def command(dataset: str, as_json: bool) -> None:
         cvgl-bench dataset info vigor
         cvgl-bench dataset info path/to/card.yaml
     """
-    from cvgl_bench import cards
+    from cvgl_bench.data import cards
     from cvgl_bench.plugins import load_plugins
 
-    card = cards.find_dataset(dataset, load_plugins())
+    card = cards.find_dataset(dataset, load_plugins().datasets)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(card), indent=2))
         return

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.splits import Dataset, Task
+    from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data.splits import Task
 
 
 @dataclass(frozen=True)
@@ -27,22 +28,22 @@ class Place:
     @cached_property
     def card(self) -> Dataset:
         """The data set's card, by its name or its file."""
-        from cvgl_bench import cards
+        from cvgl_bench.data import cards
         from cvgl_bench.plugins import load_plugins
 
-        return cards.find_dataset(self.dataset, load_plugins())
+        return cards.find_dataset(self.dataset, load_plugins().datasets)
 
     @cached_property
     def root(self) -> Path:
         """The data set's folder; a generated one is made where it is missing."""
-        from cvgl_bench import layouts
-        from cvgl_bench.worlds import world_root
+        from cvgl_bench.data import layouts
+        from cvgl_bench.data.worlds import world_root
 
         return layouts.find_root(self.card, self.data_root) or world_root(self.card)
 
     def read_task(self, split: str | None) -> Task:
         """Read a split, the card's first if none is named."""
-        from cvgl_bench import layouts
+        from cvgl_bench.data import layouts
 
         name = split or next(iter(self.card.splits))
         return layouts.read_task(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.planning.tilings import Curve, Tiling
+    from cvgl_bench.data_tools.planning.tilings import Curve, Tiling
 
 ZOOMS = (18, 19, 20)
 TILE_SIZES_PX = (224, 320, 640)
@@ -91,9 +91,9 @@ def command(
         cvgl-bench dataset plan --areas -0.15,51.48,-0.05,51.55
         cvgl-bench dataset plan --areas -0.15,51.48,-0.05,51.55 --zoom 19 --run runs/mine --figure plan.pdf
     """
-    from cvgl_bench.building.sheets import parse_area
-    from cvgl_bench.planning.figure import draw_plan
-    from cvgl_bench.planning.tilings import plan, read_curve
+    from cvgl_bench.data_tools.building.sheets import parse_area
+    from cvgl_bench.data_tools.planning.figure import draw_plan
+    from cvgl_bench.data_tools.planning.tilings import plan, read_curve
 
     curve = read_curve(run, metric) if run else None
     tilings = plan(

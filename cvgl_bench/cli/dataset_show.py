@@ -23,8 +23,8 @@ def command(place: Place, split: str | None, row: int, output: Path) -> None:
 
         cvgl-bench dataset show mini-dress --split cross --query 12 --output query.png
     """
-    from cvgl_bench.errors import UsageError
-    from cvgl_bench.pictures import draw_query
+    from cvgl_bench.data_tools.query_figure import draw_query
+    from cvgl_bench.foundation.errors import UsageError
 
     test = place.read_task(split).test
     if row >= len(test.queries):

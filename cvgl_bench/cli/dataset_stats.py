@@ -12,8 +12,8 @@ import click
 from cvgl_bench.cli.dataset_place import Place, place_options
 
 if TYPE_CHECKING:
-    from cvgl_bench.inspection import CityStatistics
-    from cvgl_bench.splits import Task
+    from cvgl_bench.data.splits import Task
+    from cvgl_bench.data_tools.inspection import CityStatistics
 
 
 @click.command("stats")
@@ -33,8 +33,8 @@ def command(place: Place, split: str | None, figure: Path | None, as_json: bool)
         cvgl-bench dataset stats mini-dress
         cvgl-bench dataset stats vigor --data-root data/vigor --split cross --figure vigor.pdf
     """
-    from cvgl_bench.inspection import city_statistics
-    from cvgl_bench.inspection.figure import draw_figure
+    from cvgl_bench.data_tools.inspection import city_statistics
+    from cvgl_bench.data_tools.inspection.figure import draw_figure
 
     task = place.read_task(split)
     found = city_statistics(task)

@@ -13,7 +13,7 @@ import click
 from cvgl_bench.cli.dataset_place import Place, place_options
 
 if TYPE_CHECKING:
-    from cvgl_bench.inspection import Verification
+    from cvgl_bench.data_tools.inspection import Verification
 
 SHOWN = 10
 TITLES = {
@@ -46,10 +46,10 @@ def command(place: Place, decode: bool, no_images: bool, show_all: bool, as_json
         cvgl-bench dataset verify vigor --data-root data/vigor
         cvgl-bench dataset verify vigor --data-root data/vigor --decode
     """
-    from cvgl_bench.cache import cache_folder
-    from cvgl_bench.inspection import verify
-    from cvgl_bench.inspection.decoding import Decoded, record_of
-    from cvgl_bench.progress import progress
+    from cvgl_bench.data_tools.inspection import verify
+    from cvgl_bench.data_tools.inspection.decoding import Decoded, record_of
+    from cvgl_bench.foundation.cache import cache_folder
+    from cvgl_bench.foundation.progress import progress
 
     remembered = Decoded(record_of(place.root, cache_folder())) if decode else nullcontext()
     with remembered as decoded, progress(None, f"verify {place.card.name}") as bar:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cvgl_bench.options import Layer, describe, resolve
+from cvgl_bench.foundation.options import Layer, describe, resolve
 
 Options = TypeVar("Options")
 Function = TypeVar("Function", bound=Callable)

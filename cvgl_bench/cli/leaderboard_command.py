@@ -37,10 +37,10 @@ def build_command(folder: Path) -> None:
 
         cvgl-bench leaderboard build --folder leaderboards
     """
-    from cvgl_bench import leaderboard
     from cvgl_bench.plugins import load_plugins
+    from cvgl_bench.report import leaderboard
 
-    changed = leaderboard.write(folder, plugins=load_plugins())
+    changed = leaderboard.write(folder, datasets=load_plugins().datasets)
     for name in changed:
         click.echo(f"wrote {folder / name}" if (folder / name).exists() else f"removed {folder / name}")
     if not changed:
@@ -57,10 +57,10 @@ def check_command(folder: Path, as_json: bool) -> None:
 
         cvgl-bench leaderboard check
     """
-    from cvgl_bench import leaderboard
     from cvgl_bench.plugins import load_plugins
+    from cvgl_bench.report import leaderboard
 
-    stale = leaderboard.check(folder, plugins=load_plugins())
+    stale = leaderboard.check(folder, datasets=load_plugins().datasets)
     lines = [f"{folder / name} is out of date; run `cvgl-bench leaderboard build`." for name in stale]
     _report(lines or ["All pages are up to date."], stale, as_json=as_json)
 
@@ -78,8 +78,8 @@ def verify_command(run: Path, folder: Path, as_json: bool) -> None:
 
         cvgl-bench leaderboard verify runs/20260101-120000-chance-mini-dress-cross
     """
-    from cvgl_bench import leaderboard
     from cvgl_bench.plugins import load_plugins
+    from cvgl_bench.report import leaderboard
 
     metrics = {id: entry.thing for id, entry in load_plugins().metrics}
     differences = leaderboard.verify(folder, run, metrics)
@@ -98,12 +98,12 @@ def add_command(result: Path, folder: Path) -> None:
 
         cvgl-bench leaderboard add runs/20260101-120000-chance-mini-dress-cross
     """
-    from cvgl_bench import leaderboard
     from cvgl_bench.plugins import load_plugins
-    from cvgl_bench.results import read_result
+    from cvgl_bench.report import leaderboard
+    from cvgl_bench.scoring.results import read_result
 
     click.echo(f"wrote {leaderboard.add(folder, read_result(result))}")
-    for name in leaderboard.write(folder, plugins=load_plugins()):
+    for name in leaderboard.write(folder, datasets=load_plugins().datasets):
         click.echo(f"wrote {folder / name}")
 
 

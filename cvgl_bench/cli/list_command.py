@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from cvgl_bench.foundation.registry import Origin
     from cvgl_bench.plugins import Plugins
-    from cvgl_bench.registry import Origin
 
 Row = dict[str, Any]
 
@@ -69,7 +69,7 @@ def dataset_rows(plugins: Plugins) -> list[Row]:
 
 def metric_rows(plugins: Plugins) -> list[Row]:
     """Return a row for each metric, in the order of the tables."""
-    from cvgl_bench.metrics import in_order
+    from cvgl_bench.scoring.metrics import in_order
 
     entries = {name: plugins.metrics.entry(name) for name in in_order(name for name, _ in plugins.metrics)}
     return [
@@ -86,7 +86,7 @@ def metric_rows(plugins: Plugins) -> list[Row]:
 
 def variant_rows(plugins: Plugins) -> list[Row]:
     """Return a row for each variant of a task's queries; they are the harness's own."""
-    from cvgl_bench.variants import KINDS, PLAIN
+    from cvgl_bench.data.variants import KINDS, PLAIN
 
     return [
         {"variant": str(PLAIN), "value": "", "what is done": "Nothing.", "in a sweep": []},

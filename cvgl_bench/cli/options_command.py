@@ -43,8 +43,8 @@ def command(method: str, dataset: str | None, split: str | None, as_json: bool) 
 
 def option_rows(method: type[Method], *, dataset: str | None, split: str | None) -> list[dict[str, Any]]:
     """Return a row for each option; `value` and `set_by` where the recipe changes the default."""
-    from cvgl_bench.options import describe
-    from cvgl_bench.run_options import resolve_run_options, sections_of
+    from cvgl_bench.foundation.options import describe
+    from cvgl_bench.running.options import resolve_run_options, sections_of
 
     resolved = resolve_run_options(method, dataset=dataset, split=split or "") if dataset else None
     values = resolved.values() if resolved else {}

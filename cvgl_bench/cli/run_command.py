@@ -12,10 +12,10 @@ from click.core import ParameterSource
 from cvgl_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from cvgl_bench.results import Result
-    from cvgl_bench.run_options import RunOptions
-    from cvgl_bench.run_request import Request
-    from cvgl_bench.runs import Run
+    from cvgl_bench.running.options import RunOptions
+    from cvgl_bench.running.request import Request
+    from cvgl_bench.running.run import Run
+    from cvgl_bench.scoring.results import Result
 
 SHORTHANDS = {
     "epochs": "training.epochs",
@@ -77,8 +77,9 @@ def command(**request: Any) -> None:
 
         cvgl-bench run --method sample4geo --dataset mini-dress --split cross
     """
-    from cvgl_bench import run_request, runs
     from cvgl_bench.plugins import load_plugins
+    from cvgl_bench.running.execution import execute
+    from cvgl_bench.running.request import prepare, resume
 
     quiet = request.pop("as_json")
     say = (lambda text: None) if quiet else click.echo
@@ -89,12 +90,12 @@ def command(**request: Any) -> None:
     leaderboard = None if request["no_leaderboard"] else request["leaderboard"]
     if request["resume"]:
         _refuse_beside_resume()
-        run = run_request.resume(request["resume"], plugins, leaderboard=leaderboard, say=say)
+        run = resume(request["resume"], plugins, leaderboard=leaderboard, say=say)
     else:
         asked = _asked(request)
-        run = run_request.prepare(asked, plugins, output=request["output"], leaderboard=leaderboard, say=say)
+        run = prepare(asked, plugins, output=request["output"], leaderboard=leaderboard, say=say)
     print_plan(run, say)
-    result = runs.execute(run)
+    result = execute(run)
     click.echo(result.model_dump_json(indent=2)) if quiet else print_result(run, result)
 
 
@@ -113,8 +114,8 @@ def _refuse_beside_resume() -> None:
 
 
 def _asked(request: dict[str, Any]) -> Request:
-    from cvgl_bench.options import parse_assignments
-    from cvgl_bench.run_request import Request
+    from cvgl_bench.foundation.options import parse_assignments
+    from cvgl_bench.running.request import Request
 
     for name in ("method", "dataset", "split"):
         if request[name] is None:
@@ -141,8 +142,8 @@ def _asked(request: dict[str, Any]) -> Request:
 
 def print_plan(run: Run, say: Any) -> None:
     """Print what is about to happen: the task and every option with its origin."""
-    from cvgl_bench.splits import split_title
-    from cvgl_bench.variants import PLAIN
+    from cvgl_bench.data.splits import split_title
+    from cvgl_bench.data.variants import PLAIN
 
     task = run.task
     test = task.test

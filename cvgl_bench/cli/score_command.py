@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.metrics import Metric
-    from cvgl_bench.results import Result
-    from cvgl_bench.retrieval.precision import Precision
-    from cvgl_bench.splits import Task
+    from cvgl_bench.data.splits import Task
+    from cvgl_bench.ranking.precision import Precision
+    from cvgl_bench.scoring.metrics import Metric
+    from cvgl_bench.scoring.results import Result
 
 path_type = click.Path(path_type=Path)
 
@@ -80,13 +80,14 @@ def command(
 
         cvgl-bench score --dataset dress --split cross --query-embeddings q.npy --reference-embeddings r.npy
     """
-    from cvgl_bench import leaderboard as boards
-    from cvgl_bench import run_request, runs
-    from cvgl_bench.embedding_files import EmbeddingFiles, score_files
     from cvgl_bench.plugins import load_plugins
+    from cvgl_bench.report import leaderboard as boards
+    from cvgl_bench.running.embedding_files import EmbeddingFiles, score_files
+    from cvgl_bench.running.execution import choose_device
+    from cvgl_bench.running.request import read_task
 
     plugins = load_plugins()
-    task = run_request.read_task(
+    task = read_task(
         plugins,
         dataset=dataset,
         split=split,
@@ -99,14 +100,14 @@ def command(
         EmbeddingFiles(query, reference, name, title or name),
         task,
         metrics,
-        device=runs.choose_device(device),
+        device=choose_device(device),
         normalise=normalise,
         precision=rank_precision,
         output=output,
     )
     if leaderboard is not None:
         boards.add(leaderboard, result)
-        boards.write(leaderboard, plugins=plugins)
+        boards.write(leaderboard, datasets=plugins.datasets)
     if as_json:
         click.echo(result.model_dump_json(indent=2))
         return
@@ -116,7 +117,7 @@ def command(
 
 def _print_result(task: Task, result: Result, metrics: Mapping[str, Metric]) -> None:
     from cvgl_bench.cli.tables import metric_table, stratum_table, undefined_notes
-    from cvgl_bench.splits import split_title
+    from cvgl_bench.data.splits import split_title
 
     overall = result.metrics.overall
     click.echo(f"{result.method.title} on {task.dataset.title}, {split_title(task.split)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.robustness import Step, Sweep
+    from cvgl_bench.running.sweep import Step, Sweep
 
 TEXT_WIDTH = 108
 LEGEND = (
@@ -64,21 +64,22 @@ def command(
         cvgl-bench sweep runs/20260101-120000-sample4geo-mini-dress-cross
         cvgl-bench sweep runs/20260101-120000-sample4geo-dress-same --variant fov:90 --variant fov-random:90
     """
-    from cvgl_bench import run_request
-    from cvgl_bench.figure_files import check_format
+    from cvgl_bench.foundation.figure_files import check_format
     from cvgl_bench.plugins import load_plugins
-    from cvgl_bench.robustness import sweep
-    from cvgl_bench.robustness.figure import draw_sweep
+    from cvgl_bench.running.sweep import sweep
+    from cvgl_bench.running.sweep_figure import draw_sweep
 
     if figure is not None:
         check_format(figure)
     # The variants share their references: what is said of them is said once.
     say = (lambda text: None) if as_json else functools.cache(click.echo)
+    from cvgl_bench.running.request import on_variants
+
     plugins = load_plugins()
     metric = plugins.metrics[metric_id]
     machine = {"device": device, "workers": workers}
     values = {f"--{name}": {f"machine.{name}": value} for name, value in machine.items() if value is not None}
-    runs = run_request.on_variants(
+    runs = on_variants(
         run,
         plugins,
         variants,
@@ -114,7 +115,7 @@ def _table(found: Sweep) -> str:
 
 def _row(step: Step, found: Sweep) -> list[str]:
     from cvgl_bench.cli.tables import format_change, format_p
-    from cvgl_bench.leaderboard.estimates import print_estimate
+    from cvgl_bench.report.leaderboard.estimates import print_estimate
 
     row = [str(step.variant), print_estimate(step.estimate, found.metric.unit)]
     if step.change is None:

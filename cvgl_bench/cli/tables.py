@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cvgl_bench.compare import Difference
-    from cvgl_bench.results import Estimate
+    from cvgl_bench.report.comparison import Difference
+    from cvgl_bench.scoring.results import Estimate
 
 
 def metric_table(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any]) -> str:
     """Return one row per metric: value, 95 % interval and count."""
     from tabulate import tabulate
 
-    from cvgl_bench.metrics import in_order
+    from cvgl_bench.scoring.metrics import in_order
 
     rows = []
     for id in in_order(estimates):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from cvgl_bench.errors import UsageError, suggest
-from cvgl_bench.geo import from_mercator_px, mercator_px, metres_per_px
+from cvgl_bench.foundation.errors import UsageError, suggest
+from cvgl_bench.foundation.geo import from_mercator_px, mercator_px, metres_per_px
 from cvgl_bench.minicity.style import STYLES
 
 Layout = Literal["dress", "vigor"]

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from cvgl_bench.errors import DataError
+from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.minicity.labels import SPLIT_FILES, split_folder
 from cvgl_bench.minicity.region import RegionLines, write_region
 from cvgl_bench.minicity.world import WorldPlan, plan_digest, regions

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from cvgl_bench.errors import UsageError
+from cvgl_bench.foundation.errors import UsageError
 
 TEMPLATES = {
     "pyproject.toml.in": "pyproject.toml",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from cvgl_bench.cards import read_card
-from cvgl_bench.layouts import read_task
-from cvgl_bench.splits import Dataset, Split
+from cvgl_bench.data.cards import read_card
+from cvgl_bench.data.dataset import Dataset
+from cvgl_bench.data.layouts import read_task
+from cvgl_bench.data.splits import Split
 from cvgl_bench.testing.demands import NAME_RULE, allowed, demands_on, is_name
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cvgl_bench.errors import CvglError
-from cvgl_bench.registry import NAME
+from cvgl_bench.foundation.errors import CvglError
+from cvgl_bench.foundation.registry import NAME
 
 Answer = TypeVar("Answer")
 

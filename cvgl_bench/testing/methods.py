@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cvgl_bench.foundation.options import Layer, describe, resolve
 from cvgl_bench.method import Locates, Method, Pair, TrainableMethod, View
-from cvgl_bench.options import Layer, describe, resolve
-from cvgl_bench.recipes import read_recipe
-from cvgl_bench.run_options import sections_of
+from cvgl_bench.running.options import sections_of
+from cvgl_bench.running.recipes import read_recipe
 from cvgl_bench.testing.demands import NAME_RULE, Demand, allowed, demands_on, is_name
 
 if TYPE_CHECKING:

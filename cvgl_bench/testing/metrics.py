@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from cvgl_bench.metrics import Metric, values_per_query
-from cvgl_bench.retrieval.outcome import Outcome, Ranking
+from cvgl_bench.ranking.outcome import Outcome, Ranking
+from cvgl_bench.scoring.metrics import Metric, values_per_query
 from cvgl_bench.testing.demands import NAME_RULE, allowed, demands_on, is_name
 
 SEED = 20240501

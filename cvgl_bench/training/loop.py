@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cvgl_bench.embedding import autocast, autocast_type, embed_split
-from cvgl_bench.errors import TrainingError
-from cvgl_bench.loading import EpochBatches, pair_loader
-from cvgl_bench.memory import RECOMPUTE_ADVICE, enough_memory
+from cvgl_bench.data.loading import EpochBatches, pair_loader
+from cvgl_bench.data.splits import Split
+from cvgl_bench.embedding.images import autocast, autocast_type, embed_split
+from cvgl_bench.foundation.errors import TrainingError
+from cvgl_bench.foundation.progress import progress
 from cvgl_bench.method import TrainableMethod
-from cvgl_bench.progress import progress
-from cvgl_bench.retrieval import nearest
-from cvgl_bench.sampling import gps_neighbours, neighbour_batches, random_batches, similar_neighbours
-from cvgl_bench.splits import Split
+from cvgl_bench.networks.memory import RECOMPUTE_ADVICE, enough_memory
+from cvgl_bench.ranking import nearest
 from cvgl_bench.training.interruption import Interruption
 from cvgl_bench.training.options import TrainingOptions
+from cvgl_bench.training.sampling import gps_neighbours, neighbour_batches, random_batches, similar_neighbours
 from cvgl_bench.training.schedule import warmup_cosine
 
 Losses = dict[str, float]

@@ -7,8 +7,8 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from cvgl_bench.errors import CheckpointError
-from cvgl_bench.results import write_text
+from cvgl_bench.foundation.errors import CheckpointError
+from cvgl_bench.scoring.results import write_text
 
 
 class LossesFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cvgl_bench.options import option
+from cvgl_bench.foundation.options import option
 
 
 @dataclass(frozen=True)

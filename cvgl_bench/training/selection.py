@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from cvgl_bench.checkpoints import read_tensors, save_tensors
-from cvgl_bench.errors import TrainingError
-from cvgl_bench.evaluation import Place, evaluate
-from cvgl_bench.evaluation_options import EvaluationOptions
+from cvgl_bench.data.splits import Split, Task
+from cvgl_bench.evaluation.evaluate import Place, evaluate
+from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.method import Method
-from cvgl_bench.results import Selection, write_text
-from cvgl_bench.splits import Split, Task
+from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
+from cvgl_bench.scoring.results import Selection, write_text
 from cvgl_bench.training.options import TrainingOptions
 
 BEST, BEST_EPOCH = "best.safetensors", "best.json"

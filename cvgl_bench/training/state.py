@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from cvgl_bench.checkpoints import read_tensors, save_tensors
-from cvgl_bench.errors import CheckpointError
+from cvgl_bench.foundation.errors import CheckpointError
+from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
 from cvgl_bench.training.loop import Training, mean_losses
 
 NETWORK, OPTIMIZER, SUMS = "network.", "optimizer.", "sums."

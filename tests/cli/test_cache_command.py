@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from cvgl_bench.cache import MANIFEST, cache_folder
 from cvgl_bench.cli.cache_command import _age, _size
+from cvgl_bench.foundation.cache import MANIFEST, cache_folder
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from cvgl_bench.images import read_image
+from cvgl_bench.views.images import read_image
 
 
 @pytest.fixture

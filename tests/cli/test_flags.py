@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from cvgl_bench.cli.flags import flags, gathered
-from cvgl_bench.errors import OptionError
-from cvgl_bench.options import option
+from cvgl_bench.foundation.errors import OptionError
+from cvgl_bench.foundation.options import option
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,10 @@ def test_verify_says_what_is_missing(run_command, folder, tmp_path):
 
 
 def test_verify_reports_differences_and_fails(run_command, folder, monkeypatch):
-    monkeypatch.setattr("cvgl_bench.leaderboard.verify", lambda *_: ["overall / recall@1: recorded 1"])
+    monkeypatch.setattr("cvgl_bench.report.leaderboard.verify", lambda *_: ["overall / recall@1: recorded 1"])
     answer = run_command("leaderboard", "verify", "run", "--folder", folder)
     assert (answer.code, answer.out) == (1, "overall / recall@1: recorded 1\n")
-    monkeypatch.setattr("cvgl_bench.leaderboard.verify", lambda *_: [])
+    monkeypatch.setattr("cvgl_bench.report.leaderboard.verify", lambda *_: [])
     answer = run_command("leaderboard", "verify", "run", "--folder", folder)
     assert (answer.code, answer.out) == (0, "Every figure of run follows from its outcome.\n")
 

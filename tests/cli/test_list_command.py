@@ -4,8 +4,8 @@ import pytest
 
 import cvgl_bench
 from cvgl_bench import plugins as finding
-from cvgl_bench.metrics import METRICS
-from cvgl_bench.registry import Origin
+from cvgl_bench.foundation.registry import Origin
+from cvgl_bench.scoring.metrics import METRICS
 
 
 @pytest.fixture

@@ -4,15 +4,15 @@ import json
 import pytest
 
 from cvgl_bench import plugins as finding
-from cvgl_bench.baselines import ChanceOptions
+from cvgl_bench.builtins.baselines import ChanceOptions
 from cvgl_bench.hookspecs import hookimpl
-from cvgl_bench.run_options import sections_of
+from cvgl_bench.running.options import sections_of
 
 
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     """Give `chance` a recipe for VIGOR across areas, and one for everything else."""
-    from cvgl_bench.baselines import Chance
+    from cvgl_bench.builtins.baselines import Chance
 
     (tmp_path / "vigor-cross.yaml").write_text("method:\n  dimension: 256\ntraining:\n  epochs: 3\n")
     (tmp_path / "default.yaml").write_text("method:\n  dimension: 32\n")
@@ -84,8 +84,8 @@ def test_wrong_usage_is_named_with_exit_code_2(run_command, arguments, words):
 
 
 def test_a_plugin_needs_no_more_than_its_fields(run_command, monkeypatch):
-    from cvgl_bench.baselines import Chance
-    from cvgl_bench.options import option
+    from cvgl_bench.builtins.baselines import Chance
+    from cvgl_bench.foundation.options import option
 
     @dataclasses.dataclass(frozen=True)
     class Options:

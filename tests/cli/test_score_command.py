@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from cvgl_bench.metrics import METRICS
-from cvgl_bench.retrieval import read_outcome
+from cvgl_bench.ranking import read_outcome
+from cvgl_bench.scoring.metrics import METRICS
 
 PLACES = np.eye(9)
 PERFECT = np.repeat(PLACES, 2, axis=0)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cvgl_bench.errors import DataError
+from cvgl_bench.foundation.errors import DataError
 
 HEAVY = ("torch", "torchvision", "timm", "faiss", "pandas", "numpy", "matplotlib", "pydantic", "PIL", "cv2")
 HELP_SECONDS = 0.4

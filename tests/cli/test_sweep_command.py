@@ -7,10 +7,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from cvgl_bench.results import read_result
-from cvgl_bench.retrieval import read_outcome
-from cvgl_bench.splits import Dataset
-from cvgl_bench.variants import PLAIN, Variant, default_sweep
+from cvgl_bench.data.dataset import Dataset
+from cvgl_bench.data.variants import PLAIN, Variant, default_sweep
+from cvgl_bench.ranking import read_outcome
+from cvgl_bench.scoring.results import read_result
 
 SETTINGS = {
     "method": {

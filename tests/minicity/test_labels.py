@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvgl_bench.geo import decentrality, mercator_px
+from cvgl_bench.foundation.geo import decentrality, mercator_px
 from cvgl_bench.minicity.labels import SPLIT_FILES, covering_tiles, split_folder
 from cvgl_bench.minicity.world import CityFrame, WorldPlan
 

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cvgl_bench.errors import UsageError
-from cvgl_bench.geo import geodesic_m, metres_per_px
+from cvgl_bench.foundation.errors import UsageError
+from cvgl_bench.foundation.geo import geodesic_m, metres_per_px
 from cvgl_bench.minicity import MINI_DRESS, MINI_VIGOR, plan_digest
 from cvgl_bench.minicity.style import STYLES
 from cvgl_bench.minicity.world import CityFrame, regions

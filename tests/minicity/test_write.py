@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cvgl_bench.errors import DataError
+from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.minicity import generate, is_complete, write
 from cvgl_bench.minicity.labels import SPLIT_FILES
 from cvgl_bench.minicity.region import RegionLines

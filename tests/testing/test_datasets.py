@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cvgl_bench.cards import builtin_cards, cards_folder, read_card
-from cvgl_bench.layouts import read_task
+from cvgl_bench.data.cards import builtin_cards, cards_folder, read_card
+from cvgl_bench.data.layouts import read_task
 from cvgl_bench.testing import check_dataset
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from cvgl_bench.baselines import Chance
-from cvgl_bench.images import Geometry, normalise, resize
-from cvgl_bench.losses import symmetric_info_nce
+from cvgl_bench.builtins.baselines import Chance
+from cvgl_bench.foundation.options import option
 from cvgl_bench.method import Method, TrainableMethod
-from cvgl_bench.options import option
+from cvgl_bench.networks.losses import symmetric_info_nce
 from cvgl_bench.testing import check_method
+from cvgl_bench.views.images import Geometry, normalise, resize
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cvgl_bench.metrics import METRICS, Metric
+from cvgl_bench.scoring.metrics import METRICS, Metric
 from cvgl_bench.testing import check_metric
 
 

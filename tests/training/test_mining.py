@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from cvgl_bench.retrieval import neighbours
+from cvgl_bench.ranking import neighbours
 
 
 @pytest.mark.parametrize("index", ["ivf", "ivf-pq"])

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,11 +16,14 @@ import pytest
 import torch
 from torch import nn
 
-from cvgl_bench import hookimpl, run_request, runs
-from cvgl_bench.checkpoints import read_tensors
-from cvgl_bench.errors import CheckpointError, UsageError
+from cvgl_bench import hookimpl
+from cvgl_bench.foundation.errors import CheckpointError, UsageError
+from cvgl_bench.networks.checkpoints import read_tensors
 from cvgl_bench.plugins import load_plugins
-from cvgl_bench.retrieval import read_outcome
+from cvgl_bench.ranking import read_outcome
+from cvgl_bench.running import execution
+from cvgl_bench.running.execution import execute
+from cvgl_bench.running.request import Request, prepare, resume
 from cvgl_bench.training import loop, state
 
 from ..conftest import MeanColour
@@ -44,7 +48,7 @@ class Colours(MeanColour):
 
     def loss(self, network, batch):
         # Noise of all three global generators, which a method may draw from.
-        noise = torch.rand(()) + np.random.rand() + runs.random.random()
+        noise = torch.rand(()) + np.random.rand() + random.random()
         return {**super().loss(network, batch), "noise": 0.1 * noise * network.scale}
 
 
@@ -83,13 +87,11 @@ class World:
             "device": "cpu",
             **options,
         }
-        request = run_request.Request(
-            "colours", str(self._card), "cross", data_root=self._root, values={"--set": values}
-        )
-        runs.execute(run_request.prepare(request, self.plugins, output=self.folder / name))
+        request = Request("colours", str(self._card), "cross", data_root=self._root, values={"--set": values})
+        execute(prepare(request, self.plugins, output=self.folder / name))
 
     def resume(self, name):
-        runs.execute(run_request.resume(self.folder / name, self.plugins))
+        execute(resume(self.folder / name, self.plugins))
 
     def until_done(self, name, **options):
         """Start a run and resume it as often as it is killed."""
@@ -210,8 +212,8 @@ def test_a_run_asked_to_end_finishes_its_step_and_loses_nothing(world, saves, co
 def test_a_kill_after_training_keeps_the_training(world, count):
     world.start("whole", select="validation", validation_fraction=0.3)
     steps = count(Colours, "loss")
-    count(runs, "score", kill, {1})
-    count(runs, "write_result", kill, {1})
+    count(execution, "score", kill, {1})
+    count(execution, "write_result", kill, {1})
     world.until_done("cut", select="validation", validation_fraction=0.3)
     assert len(steps) < STEPS
     world.assert_same("whole", "cut")
@@ -241,11 +243,11 @@ def test_what_another_process_finished_meanwhile_is_left_alone(world, count, tmp
     count(Colours, "loss", kill, {9})
     with pytest.raises(Killed):
         world.start("cut")
-    late = run_request.resume(tmp_path / "cut", world.plugins)
+    late = resume(tmp_path / "cut", world.plugins)
     world.resume("cut")
     left = {path: path.read_bytes() for path in (tmp_path / "cut").iterdir()}
     with pytest.raises(UsageError, match="is finished"):
-        runs.execute(late)
+        execute(late)
     assert left == {path: path.read_bytes() for path in (tmp_path / "cut").iterdir()}
 
 

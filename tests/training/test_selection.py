@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cvgl_bench import cards, layouts
-from cvgl_bench.errors import TrainingError
+from cvgl_bench.data import cards, layouts
+from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.training.selection import hold_out
 
 

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_auxgeo.position import locate, position_loss
 from cvgl_auxgeo.published import from_published, is_published
-from cvgl_bench import birdseye
-from cvgl_bench.errors import OptionError
-from cvgl_bench.images import Geometry, ImageArray
+from cvgl_bench.foundation.errors import OptionError
 from cvgl_bench.method import Pair
-from cvgl_bench.weights import create_backbone
+from cvgl_bench.networks.weights import create_backbone
+from cvgl_bench.views import birdseye
+from cvgl_bench.views.images import Geometry, ImageArray
 
 if TYPE_CHECKING:
     import numpy as np

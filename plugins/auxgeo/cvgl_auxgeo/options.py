@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from cvgl_sample4geo.options import Sample4GeoOptions
 
 from cvgl_auxgeo.position import PositionTarget
-from cvgl_bench.birdseye import FOV_DEG, Centre
-from cvgl_bench.options import option
+from cvgl_bench.foundation.options import option
+from cvgl_bench.views.birdseye import FOV_DEG, Centre
 
 
 @dataclass(frozen=True)

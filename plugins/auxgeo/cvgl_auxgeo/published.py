@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from timm.models.convnext import checkpoint_filter_fn
 from torch import Tensor, nn
 
-from cvgl_bench.errors import CheckpointError
+from cvgl_bench.foundation.errors import CheckpointError
 
 BACKBONE = "model.convnext."
 """Prefix of the backbone's keys in a published state dict; what follows are Facebook ConvNeXt's names."""

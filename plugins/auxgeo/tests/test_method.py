@@ -8,10 +8,10 @@ from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_sample4geo.method import Sample4Geo
 from cvgl_sample4geo.options import Sample4GeoOptions
 
-from cvgl_bench.errors import OptionError
-from cvgl_bench.images import Geometry
+from cvgl_bench.foundation.errors import OptionError
 from cvgl_bench.method import Locates, Pair
 from cvgl_bench.testing import check_method
+from cvgl_bench.views.images import Geometry
 
 SMALL = {"backbone": "test_convnext", "weights": "none", "tile_size": (64, 64), "panorama_size": (48, 96)}
 PLAIN = {f"{name}_probability": 0.0 for name in ("flip", "turn", "jpeg", "colour", "blur", "dropout")}

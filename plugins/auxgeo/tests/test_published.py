@@ -7,8 +7,8 @@ from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_sample4geo.method import Sample4Geo
 from cvgl_sample4geo.options import Sample4GeoOptions
 
-from cvgl_bench.checkpoints import load_weights
-from cvgl_bench.errors import CheckpointError
+from cvgl_bench.foundation.errors import CheckpointError
+from cvgl_bench.networks.checkpoints import load_weights
 
 SMALL = {"backbone": "convnext_atto", "weights": "none", "tile_size": (64, 64), "panorama_size": (64, 128)}
 

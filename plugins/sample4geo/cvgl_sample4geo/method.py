@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from cvgl_bench.augment import Photometric
-from cvgl_bench.images import Geometry, ImageArray, Size, normalise, resize
-from cvgl_bench.losses import symmetric_info_nce
 from cvgl_bench.method import Pair, TrainableMethod, View
-from cvgl_bench.weights import create_backbone, pixel_statistics
+from cvgl_bench.networks.losses import symmetric_info_nce
+from cvgl_bench.networks.weights import create_backbone, pixel_statistics
+from cvgl_bench.views.augmentation import Photometric
+from cvgl_bench.views.images import Geometry, ImageArray, Size, normalise, resize
 from cvgl_sample4geo.options import Sample4GeoOptions
 
 if TYPE_CHECKING:

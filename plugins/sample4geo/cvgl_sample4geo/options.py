@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cvgl_bench.errors import OptionError
-from cvgl_bench.options import option
-from cvgl_bench.weights import COMMON_STRIDE, OUTPUT_STRIDE_HELP, WEIGHTS_HELP, OutputStride
+from cvgl_bench.foundation.errors import OptionError
+from cvgl_bench.foundation.options import option
+from cvgl_bench.networks.weights import COMMON_STRIDE, OUTPUT_STRIDE_HELP, WEIGHTS_HELP, OutputStride
 
 PUBLISHED_BACKBONE = "convnext_base.fb_in22k_ft_in1k_384"
 INITIAL_TEMPERATURE = 0.07

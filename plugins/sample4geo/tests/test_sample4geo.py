@@ -12,13 +12,13 @@ import yaml
 from cvgl_sample4geo.method import Sample4Geo
 from cvgl_sample4geo.options import Sample4GeoOptions
 
-from cvgl_bench.checkpoints import load_weights
-from cvgl_bench.errors import CheckpointError, OptionError
-from cvgl_bench.images import Geometry
-from cvgl_bench.losses import symmetric_info_nce
+from cvgl_bench.foundation.errors import CheckpointError, OptionError
 from cvgl_bench.method import Pair
+from cvgl_bench.networks.checkpoints import load_weights
+from cvgl_bench.networks.losses import symmetric_info_nce
 from cvgl_bench.plugins import load_plugins
 from cvgl_bench.testing import check_method
+from cvgl_bench.views.images import Geometry
 
 TINY = Sample4GeoOptions(backbone="test_convnext", weights="none", tile_size=(32, 32), panorama_size=(32, 64))
 PLAIN = dataclasses.replace(

@@ -1,0 +1,1 @@
+"""What the harness itself offers, through the same hooks as every plugin."""

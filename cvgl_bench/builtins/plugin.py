@@ -1,0 +1,58 @@
+"""The built-in plugin: what cvgl-bench itself offers, through the same hooks as everybody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cvgl_bench.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data_tools.fetch.provider import Provider
+    from cvgl_bench.method import Method
+    from cvgl_bench.running.run import Run
+    from cvgl_bench.scoring.metrics import Metric
+    from cvgl_bench.scoring.results import Result
+
+
+@hookimpl
+def cvgl_methods() -> list[type[Method]]:
+    """Offer the baselines."""
+    from cvgl_bench.builtins.baselines import Chance, Frozen
+
+    return [Chance, Frozen]
+
+
+@hookimpl
+def cvgl_datasets() -> list[Dataset]:
+    """Offer the cards in `datasets/`."""
+    from cvgl_bench.data.cards import builtin_cards
+
+    return builtin_cards()
+
+
+@hookimpl
+def cvgl_providers() -> list[type[Provider]]:
+    """Offer XYZ tile services, and Street View with the user's key."""
+    from cvgl_bench.data_tools.fetch.overhead import XyzProvider
+    from cvgl_bench.data_tools.fetch.street import GoogleMapTiles
+
+    return [XyzProvider, GoogleMapTiles]
+
+
+@hookimpl
+def cvgl_metrics() -> list[Metric]:
+    """Offer the field's metrics."""
+    from cvgl_bench.scoring.metrics import METRICS
+
+    return list(METRICS)
+
+
+@hookimpl
+def cvgl_run_finished(run: Run, result: Result) -> None:
+    """Add the result to the leaderboards and rebuild their tables."""
+    from cvgl_bench.report import leaderboard
+
+    if run.leaderboard is not None:
+        leaderboard.add(run.leaderboard, result)
+        leaderboard.write(run.leaderboard, datasets=run.plugins.datasets)

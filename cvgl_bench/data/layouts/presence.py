@@ -1,0 +1,98 @@
+"""Whether the image files that a split lists are there and look like images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from cvgl_bench.foundation.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cvgl_bench.data.splits import Split
+
+HEADERS_READ = 64
+"""Images of each table whose header is read: enough to notice a folder of error pages, at once."""
+
+
+def check_images(split: Split, *, headers: int = HEADERS_READ) -> None:
+    """Raise DataError unless every listed image exists and `headers` of each table begin as images do.
+
+    The error names the file, and the line of the list or label that names it. Folders are listed
+    rather than files probed, so that half a million files take seconds.
+    """
+    for table in (split.references, split.queries):
+        for row in missing_rows(split.root, table):
+            raise DataError(
+                f"{split.root / table['path'].iloc[row]} does not exist, but {_listed(table, row)} names it. "
+                "`cvgl-bench dataset verify` lists every such file."
+            )
+        for row in range(0, len(table), max(1, len(table) // headers)):
+            fault = read_header(split.root / table["path"].iloc[row]).fault
+            if fault:
+                raise DataError(
+                    f"{split.root / table['path'].iloc[row]}, named by {_listed(table, row)}, {fault}. "
+                    "`cvgl-bench dataset verify` lists every such file."
+                )
+
+
+def missing_rows(root: Path, table: pd.DataFrame) -> Iterator[int]:
+    """Yield the rows of a table whose file is not there."""
+    found: dict[str, set[str]] = {}
+    for row, path in enumerate(table["path"]):
+        folder, _, name = path.rpartition("/")
+        if folder not in found:
+            found[folder] = names_in(root / folder)
+        if name not in found[folder]:
+            yield row
+
+
+def names_in(folder: Path) -> set[str]:
+    """Return the names of the files in a folder; none where it does not exist."""
+    try:
+        return set(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+class Header(NamedTuple):
+    """An image's height and width, its format as Pillow calls it, and what is wrong with it, if anything."""
+
+    size_px: tuple[int, int]
+    format: str
+    fault: str | None
+
+
+def read_header(path: Path) -> Header:
+    """Read an image's header; the pixels are left alone."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return Header((image.height, image.width), image.format or "", None)
+    except FileNotFoundError:
+        fault = "does not exist"
+    except (UnidentifiedImageError, SyntaxError, ValueError):
+        fault = _content(path)
+    except Image.DecompressionBombError:
+        fault = "is too large to be read safely"
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror or error})"
+    return Header((0, 0), "", fault)
+
+
+def _content(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(256).lstrip().lower()
+    if not start:
+        return "is empty"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"{")):
+        return "is a text page saved as an image, probably a server's error message"
+    return "is not an image"
+
+
+def _listed(table: pd.DataFrame, row: int) -> str:
+    return f"{table['source'].iloc[row]}, line {table['line'].iloc[row]}"

@@ -1,0 +1,183 @@
+"""Feeding images to a method: workers read and prepare, whatever their number the result is the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from cvgl_bench.data.splits import Split
+from cvgl_bench.foundation.errors import CvglError, DataError
+from cvgl_bench.method import Method, Pair, TrainableMethod, View
+from cvgl_bench.views.images import ImageArray, read_image
+
+
+class Loader:
+    """Batches of a data set, read by worker processes; raises what reading an item raised there.
+
+    torch's own loader would put the worker's traceback into the message.
+    """
+
+    def __init__(self, items: Dataset, *, workers: int, device: torch.device, **settings: Any) -> None:
+        if workers:
+            settings["worker_init_fn"] = _leave_interrupts_to_the_run
+        settings["pin_memory"] = device.type == "cuda"
+        # A loader draws from torch's global generator, and how often depends on the number of workers,
+        # unless it has a generator of its own; a network's dropout would differ with it.
+        settings["generator"] = torch.Generator()
+        self._loader = DataLoader(
+            _Reported(items), num_workers=workers, collate_fn=_stack_or_report, **settings
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._loader:
+            if isinstance(batch, CvglError):
+                raise batch
+            yield batch
+
+
+class _Reported(Dataset):
+    """The items of a data set, and in place of one that cannot be read the error that says why."""
+
+    def __init__(self, items: Dataset) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self._items[key]
+        except CvglError as error:
+            return error
+
+
+def _stack_or_report(items: list[Any]) -> Any:
+    return next((item for item in items if isinstance(item, CvglError)), None) or default_collate(items)
+
+
+def _leave_interrupts_to_the_run(worker: int) -> None:
+    """Ignore Ctrl-C, which reaches every process of a terminal: the run finishes its step first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class SplitImages:
+    """The images of a split by row, queries as its variant shows them."""
+
+    def __init__(self, split: Split) -> None:
+        self._root, self._variant = split.root, split.variant
+        self._queries = split.queries[["path", "name"]].to_numpy(str)
+        self._references = split.references["path"].to_numpy(str)
+
+    def query(self, row: int) -> ImageArray:
+        """Read the query of a row."""
+        return self._variant(read_image(self.query_path(row)), str(self._queries[row, 1]))
+
+    def query_path(self, row: int) -> Path:
+        """Return the file of a row's query."""
+        return self._root / self._queries[row, 0]
+
+    def reference(self, row: int) -> ImageArray:
+        """Read the reference of a row."""
+        return read_image(self._root / self._references[row])
+
+
+class ViewImages(Dataset):
+    """The images of one view, prepared for the network, by row."""
+
+    def __init__(self, method: Method, split: Split, view: View) -> None:
+        self._count = len(split.queries if view == "query" else split.references)
+        self._images, self._method, self._view = SplitImages(split), method, view
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        if not self._method.needs_images:
+            return torch.empty(0)
+        read = self._images.query if self._view == "query" else self._images.reference
+        return self._method.prepare(read(row), self._view)
+
+
+class TrainingPairs(Dataset):
+    """Augmented training pairs by (epoch, row): each draws from a generator of its own."""
+
+    def __init__(self, method: TrainableMethod, split: Split, *, seed: int) -> None:
+        self._method, self._images, self._seed = method, SplitImages(split), seed
+        self._truth = split.truth
+        self._fraction = split.position_px / split.tile_size_px[:, ::-1]
+
+    def __getitem__(self, epoch_and_row: tuple[int, int]) -> dict[str, torch.Tensor]:
+        epoch, row = epoch_and_row
+        query, reference = self._images.query(row), self._images.reference(self._truth[row])
+        height, width = reference.shape[:2]
+        x, y = self._fraction[row]
+        pair = Pair(query, reference, (float(x * width), float(y * height)))
+        try:
+            return self._method.prepare_pair(pair, np.random.default_rng([self._seed, epoch, row]))
+        except DataError as error:
+            raise DataError(f"{self._images.query_path(row)}, or its tile, cannot be used: {error}") from None
+
+
+def view_loader(
+    method: Method,
+    split: Split,
+    *,
+    view: View,
+    batch_size: int,
+    workers: int,
+    device: torch.device,
+    rows: Sequence[int] | None = None,
+) -> Loader:
+    """Return batches of one view's prepared images in row order, or in the order of `rows`."""
+    images = ViewImages(method, split, view)
+    chosen = torch.utils.data.Subset(images, rows) if rows is not None else images
+    workers = workers if method.needs_images else 0
+    return Loader(chosen, workers=workers, device=device, batch_size=batch_size)
+
+
+class EpochBatches:
+    """A batch sampler that the loop refills before each epoch, so that workers stay alive."""
+
+    def __init__(self) -> None:
+        self._batches = np.empty((0, 0), np.int64)
+        self._epoch = 0
+
+    def fill(self, epoch: int, batches: NDArray[np.int64]) -> None:
+        """Set the batches of an epoch: query rows, (batches, batch size)."""
+        self._epoch, self._batches = epoch, batches
+
+    def __iter__(self) -> Any:
+        for batch in self._batches:
+            yield [(self._epoch, int(row)) for row in batch]
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+
+def pair_loader(
+    method: TrainableMethod,
+    split: Split,
+    *,
+    batches: EpochBatches,
+    seed: int,
+    workers: int,
+    device: torch.device,
+) -> Loader:
+    """Return augmented training batches: dicts of stacked tensors, in the order `batches` gives."""
+    pairs = TrainingPairs(method, split, seed=seed)
+    return Loader(
+        pairs, workers=workers, device=device, batch_sampler=batches, persistent_workers=workers > 0
+    )
+
+
+def choose_workers(workers: int | None) -> int:
+    """Return the number of worker processes: what was asked for, or one a core up to eight."""
+    return min(multiprocessing.cpu_count(), 8) if workers is None else workers

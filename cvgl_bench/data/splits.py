@@ -1,0 +1,127 @@
+"""What a data set is once read: a task of two splits, and the geometry of each query."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cvgl_bench.data.dataset import Dataset
+from cvgl_bench.data.variants import PLAIN, Variant
+from cvgl_bench.foundation import geo
+from cvgl_bench.foundation.errors import DataError
+
+REFERENCE_COLUMNS = ("path", "name", "city", "lat", "lon", "height_px", "width_px", "m_per_px")
+QUERY_COLUMNS = ("path", "name", "city", "lat", "lon")
+
+AREA_SPLITS = ("same", "cross")
+"""Splits whose test cities are those of training, or others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Queries, references and the truth that links them.
+
+    references: table with REFERENCE_COLUMNS; lat and lon are the tile's centre in degrees, path is
+        relative to `root`, name is unique within the table (`<city>/<file name>`).
+    queries: table with QUERY_COLUMNS.
+    truth: int64 (Q,), row of each query's positive reference.
+    covers: int64 (Q, K), rows of the semi-positives, -1 where there is none.
+    position_px: float64 (Q, 2), x and y of the query in its positive tile, in the tile's own pixels
+        (`height_px`, `width_px`), whatever size the stored image has.
+    variant: what is done to each query image when it is read.
+    """
+
+    name: str
+    root: Path
+    references: pd.DataFrame
+    queries: pd.DataFrame
+    truth: NDArray[np.int64]
+    covers: NDArray[np.int64]
+    position_px: NDArray[np.float64]
+    variant: Variant = PLAIN
+
+    def __post_init__(self) -> None:
+        count = len(self.queries)
+        _require_columns(self.name, self.references, REFERENCE_COLUMNS)
+        _require_columns(self.name, self.queries, QUERY_COLUMNS)
+        if self.truth.shape != (count,) or self.covers.ndim != 2 or len(self.covers) != count:
+            raise DataError(f"Split '{self.name}': truth and covers need a row for each of {count} queries.")
+        if self.position_px.shape != (count, 2):
+            raise DataError(f"Split '{self.name}': position_px must have shape ({count}, 2).")
+        outside = (self.truth < 0) | (self.truth >= len(self.references))
+        if outside.any():
+            row = int(np.flatnonzero(outside)[0])
+            raise DataError(
+                f"Split '{self.name}': the positive of query '{self.queries['name'].iloc[row]}' is not "
+                f"among the {len(self.references)} references."
+            )
+        if ((self.covers < -1) | (self.covers >= len(self.references))).any():
+            raise DataError(f"Split '{self.name}': a semi-positive is not among the references.")
+        if not np.isfinite(self.position_px).all():
+            raise DataError(f"Split '{self.name}': a query's position in its tile is not a number.")
+
+    @cached_property
+    def tile_size_px(self) -> NDArray[np.int64]:
+        """(Q, 2) height and width of each query's positive tile."""
+        return self.references[["height_px", "width_px"]].to_numpy()[self.truth]
+
+    @cached_property
+    def decentrality(self) -> NDArray[np.float64]:
+        """(Q,) offset of the query from its tile's centre: 0 at the centre, 1 at a corner."""
+        return geo.decentrality(self.position_px, self.tile_size_px)
+
+    @cached_property
+    def offset_m(self) -> NDArray[np.float64]:
+        """(Q,) distance in metres between the query and the centre of its tile, by the labels."""
+        offset_px = np.linalg.norm(self.position_px - self.tile_size_px[:, ::-1] / 2, axis=1)
+        return offset_px * self.references["m_per_px"].to_numpy()[self.truth]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of names, coordinates and labels: equal exactly where two splits are the same."""
+        digest = hashlib.sha256()
+        for table in (self.references, self.queries):
+            digest.update("\n".join(table["name"]).encode())
+            digest.update(np.ascontiguousarray(table[["lat", "lon"]].to_numpy(np.float64)).tobytes())
+        for array in (self.truth, self.covers):
+            digest.update(np.ascontiguousarray(array, np.int64).tobytes())
+        digest.update(np.round(self.position_px, 6).tobytes())
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Which split trains and which one tests, and on what label edition."""
+
+    dataset: Dataset
+    split: str
+    train: Split
+    test: Split
+    label_edition: str
+    partial: bool = False
+    """True where the user chose a subset of the cities: not comparable with full results."""
+    notes: tuple[str, ...] = ()
+    """What the reader found and a person should know: the tile-coordinate convention, missing files."""
+
+
+def split_title(split: str) -> str:
+    """Return what a split is called in a sentence: 'same-area', 'cross-area', or its own name."""
+    return f"{split}-area" if split in AREA_SPLITS else f"split {split}"
+
+
+def _require_columns(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise DataError(f"Split '{name}': a table lacks the columns {', '.join(missing)}.")
+    if not table["name"].is_unique:
+        double = table["name"][table["name"].duplicated()].iloc[0]
+        raise DataError(f"Split '{name}': '{double}' occurs twice.")

@@ -1,0 +1,1 @@
+"""Tools around data sets: verify, describe, draw, fetch, build and plan."""

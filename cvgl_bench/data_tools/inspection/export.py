@@ -1,0 +1,49 @@
+"""A split as CSV files, in the row order that embeddings made elsewhere must follow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from cvgl_bench.data.splits import Split
+from cvgl_bench.foundation.errors import DataError
+
+REFERENCES = "references.csv"
+QUERIES = "queries.csv"
+REFERENCE_EXPORT = ("name", "path", "city", "lat", "lon", "height_px", "width_px", "m_per_px")
+QUERY_EXPORT = ("name", "path", "city", "lat", "lon")
+
+
+def export(split: Split, folder: Path) -> list[Path]:
+    """Write `references.csv` and `queries.csv`; row n of each is row n of the embeddings.
+
+    Queries carry the row of their positive (`truth`), of their covers (`cover_1` ..., empty where there
+    is none), their position in the positive (`x_px`, `y_px`) and their decentrality. Existing files are
+    refused, and a file is written whole or not at all.
+    """
+    queries = split.queries[list(QUERY_EXPORT)].assign(truth=split.truth)
+    for number, cover in enumerate(split.covers.T, 1):
+        queries[f"cover_{number}"] = pd.array(cover, "Int64")
+        queries.loc[cover < 0, f"cover_{number}"] = pd.NA
+    queries["x_px"], queries["y_px"] = split.position_px.T
+    queries["decentrality"] = split.decentrality
+    tables = {folder / REFERENCES: split.references[list(REFERENCE_EXPORT)], folder / QUERIES: queries}
+    for path in tables:
+        if path.exists():
+            raise DataError(f"{path} exists and is never overwritten; choose another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, table in tables.items():
+        _write(table.rename_axis("row"), path)
+    return list(tables)
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        table.to_csv(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"{path} cannot be written: {error.strerror}.") from None

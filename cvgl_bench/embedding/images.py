@@ -1,0 +1,104 @@
+"""From images to embeddings: one view of a split through a method's network."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.functional import normalize
+
+from cvgl_bench.data.loading import view_loader
+from cvgl_bench.data.splits import Split
+from cvgl_bench.foundation.errors import EmbeddingError
+from cvgl_bench.foundation.progress import progress
+from cvgl_bench.method import Method, View
+from cvgl_bench.networks.memory import SMALLER_ADVICE, enough_memory
+
+Keep = Callable[[Iterator[NDArray[np.float32]], int], NDArray[np.float32]]
+"""Makes one array (N, D) of batches (B, D) as they come and the number of rows that they have in all."""
+
+
+def autocast_type(mixed_precision: str, device: torch.device) -> torch.dtype | None:
+    """Return the autocast type that an option names, or None for full float32."""
+    if mixed_precision == "auto":
+        return torch.float16 if device.type == "cuda" else None
+    return {"off": None, "fp16": torch.float16, "bf16": torch.bfloat16}[mixed_precision]
+
+
+def autocast(kind: torch.dtype | None, device: torch.device) -> Any:
+    """Return the autocast context of a type from `autocast_type`."""
+    return contextlib.nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)
+
+
+def gather(batches: Iterator[NDArray[np.float32]], count: int) -> NDArray[np.float32]:
+    """Return batches (B, D) of `count` rows in all as one array in memory."""
+    embeddings = np.empty((0, 1), np.float32)
+    done = 0
+    for batch in batches:
+        if not done:
+            embeddings = np.empty((count, batch.shape[1]), np.float32)
+        embeddings[done : done + len(batch)] = batch
+        done += len(batch)
+    return embeddings
+
+
+def embed_split(
+    method: Method,
+    network: nn.Module,
+    split: Split,
+    *,
+    view: View,
+    device: torch.device,
+    batch_size: int,
+    workers: int,
+    mixed_precision: str = "auto",
+    rows: Sequence[int] | None = None,
+    keep: Keep = gather,
+) -> NDArray[np.float32]:
+    """Return unit-length float32 embeddings (N, D) of one view, in row order or in that of `rows`.
+
+    keep: makes the array of the batches as they come. Raises EmbeddingError naming the first image
+    whose embedding is not finite or is zero.
+    """
+    table = split.queries if view == "query" else split.references
+    loader = view_loader(
+        method, split, view=view, batch_size=batch_size, workers=workers, device=device, rows=rows
+    )
+    kind = autocast_type(mixed_precision, device)
+    count = len(table) if rows is None else len(rows)
+
+    def batches() -> Iterator[NDArray[np.float32]]:
+        done = 0
+        for images in loader:
+            with (
+                enough_memory(f"{len(images)} images", SMALLER_ADVICE),
+                torch.inference_mode(),
+                autocast(kind, device),
+            ):
+                batch = method.embed(network, images.to(device, non_blocking=True), view)
+                batch = normalize(batch.float(), dim=1).cpu().numpy()
+            _check_finite(batch, names=table["name"].to_numpy(), rows=rows, start=done)
+            done += len(batch)
+            bar.advance(len(batch))
+            yield batch
+
+    network.eval()
+    with progress(count, f"embed {'queries' if view == 'query' else 'references'}") as bar:
+        return keep(batches(), count)
+
+
+def _check_finite(batch: NDArray[np.float32], *, names: Any, rows: Sequence[int] | None, start: int) -> None:
+    good = np.isfinite(batch).all(axis=1) & (np.abs(batch).max(axis=1) > 0)
+    if good.all():
+        return
+    row = start + int(np.flatnonzero(~good)[0])
+    name = names[row if rows is None else rows[row]]
+    raise EmbeddingError(
+        f"The embedding of '{name}' is not finite or is zero ({(~good).sum()} of {len(good)} in its batch); "
+        "such embeddings cannot be ranked. Check the weights, or set `mixed_precision=off`."
+    )

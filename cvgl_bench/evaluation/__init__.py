@@ -1,0 +1,1 @@
+"""The one evaluation: embed, rank, locate, score."""

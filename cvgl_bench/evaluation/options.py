@@ -1,0 +1,23 @@
+"""What a person may set about evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cvgl_bench.foundation.options import option
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """Settings of the evaluation; the defaults are what results are compared with."""
+
+    embed_batch_size: int = option(64, "Images in a batch when embedding.", least=1)
+    embed_precision: Literal["auto", "off", "fp16", "bf16"] = option(
+        "auto", "Autocast type when embedding; auto is fp16 on a GPU and off on a CPU."
+    )
+    rank_precision: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto", "First-pass type of the scores; ranks are those of float32 scores with every choice."
+    )
+    top: int = option(10, "Best references that the outcome keeps for each query.", least=1)
+    resamples: int = option(1000, "Bootstrap resamples behind each interval.", least=100)

@@ -1,8 +1,0 @@
-"""Looking at a data set: is this copy right, what is in it, and what does it look like as tables."""
-
-from cvgl_bench.inspection.export import export
-from cvgl_bench.inspection.problems import Problem, Verification
-from cvgl_bench.inspection.statistics import CityStatistics, city_statistics
-from cvgl_bench.inspection.verify import verify
-
-__all__ = ["CityStatistics", "Problem", "Verification", "city_statistics", "export", "verify"]

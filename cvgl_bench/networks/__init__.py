@@ -1,0 +1,1 @@
+"""Backbones and their weights, checkpoints, losses, and the memory that they take."""

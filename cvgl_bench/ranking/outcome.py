@@ -1,0 +1,175 @@
+"""What evaluation reduces to: a few numbers per query, from which every table can be recomputed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cvgl_bench.data.splits import Split
+from cvgl_bench.foundation import geo
+from cvgl_bench.foundation.errors import DataError
+
+OUTCOME = "outcome.parquet"
+"""What a run folder calls its outcome."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Exact ranks of the truth in the float32 scores (`scores` defines them), 0 is best.
+
+    Ties count against the method.
+
+    rank: int64 (Q,), references that score at least as high as the truth, itself excluded.
+    ties: int64 (Q,), of those, the ones that score exactly as high.
+    rank_without_covers: int64 (Q,), `rank` with the query's covers left out of the references.
+    top_rows: int64 (Q, k), rows of the best references, best first. Where scores are equal the
+        truth comes last, then covers, then by row: ties count against the method here too.
+    top_scores: float32 (Q, k), their scores.
+    """
+
+    rank: NDArray[np.int64]
+    ties: NDArray[np.int64]
+    rank_without_covers: NDArray[np.int64]
+    top_rows: NDArray[np.int64]
+    top_scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A ranking with what the metrics and strata need to know of each query.
+
+    distance_m: float64 (Q,), geodesic distance from the query to the centre of the best reference.
+    decentrality: float64 (Q,), 0 at the centre of the true tile, 1 at its corner.
+    city: (Q,) str.
+    truth: int64 (Q,); covers: int64 (Q, K) padded with -1.
+    reference_count: number of references ranked.
+    extra: further per-query columns by name, float64 (Q,), such as position errors in metres.
+    """
+
+    ranking: Ranking
+    distance_m: NDArray[np.float64]
+    decentrality: NDArray[np.float64]
+    city: NDArray[np.str_]
+    truth: NDArray[np.int64]
+    covers: NDArray[np.int64]
+    reference_count: int
+    extra: dict[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per query; `top_rows`, `top_scores` and `covers` are lists."""
+        ranking = self.ranking
+        columns = {
+            "rank": ranking.rank,
+            "ties": ranking.ties,
+            "rank_without_covers": ranking.rank_without_covers,
+            "truth": self.truth,
+            "distance_m": self.distance_m,
+            "decentrality": self.decentrality,
+            "city": self.city.astype(object),
+            "top_rows": list(ranking.top_rows),
+            "top_scores": list(ranking.top_scores),
+            "covers": list(self.covers),
+            **{EXTRA_PREFIX + name: values for name, values in self.extra.items()},
+        }
+        frame = pd.DataFrame(columns)
+        frame.attrs["reference_count"] = self.reference_count
+        return frame
+
+    def save(self, path: Path) -> None:
+        """Write the outcome as Parquet, whole or not at all; `pandas.read_parquet` reads it."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            self.to_frame().to_parquet(temporary, index=False)
+            os.replace(temporary, path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise DataError(
+                f"{path} cannot be written: {error}. Free space or choose another place."
+            ) from None
+
+
+EXTRA_PREFIX = "extra_"
+
+
+def outcome(
+    ranking: Ranking, split: Split, *, extra: Mapping[str, NDArray[np.float64]] | None = None
+) -> Outcome:
+    """Join a ranking with the geometry of the split it ranked.
+
+    extra: further per-query columns by name, (Q,). Raises DataError where the ranking or an extra
+    column has another number of queries than the split, or names a reference the split lacks.
+    """
+    columns = {name: np.asarray(values, np.float64) for name, values in (extra or {}).items()}
+    for name, values in (
+        ("The ranking", ranking.rank),
+        *((f"Extra column '{n}'", v) for n, v in columns.items()),
+    ):
+        if values.shape != (len(split),):
+            raise DataError(
+                f"{name} has shape {values.shape}, but split '{split.name}' has {len(split)} queries. "
+                "Rank the embeddings of this split."
+            )
+    best = ranking.top_rows[:, 0]
+    if best.size and best.max() >= len(split.references):
+        raise DataError(
+            f"The ranking names reference {best.max()}, but split '{split.name}' has only "
+            f"{len(split.references)}. Rank the embeddings of this split."
+        )
+    queries, centres = (
+        table[["lat", "lon"]].to_numpy(np.float64) for table in (split.queries, split.references)
+    )
+    return Outcome(
+        ranking=ranking,
+        distance_m=geo.geodesic_m(*queries.T, *centres[best].T),
+        decentrality=split.decentrality,
+        city=split.queries["city"].to_numpy(str),
+        truth=split.truth,
+        covers=split.covers,
+        reference_count=len(split.references),
+        extra=columns,
+    )
+
+
+def read_outcome(path: Path) -> Outcome:
+    """Read what `Outcome.save` wrote, or raise DataError naming the file."""
+    if not path.is_file():
+        raise DataError(f"There is no outcome {path}; a run writes one.")
+    try:
+        frame = pd.read_parquet(path)
+        top_rows, top_scores, covers = (
+            np.array(frame[name].to_list()).reshape(len(frame), -1)
+            for name in ("top_rows", "top_scores", "covers")
+        )
+        ranking = Ranking(
+            rank=frame["rank"].to_numpy(np.int64),
+            ties=frame["ties"].to_numpy(np.int64),
+            rank_without_covers=frame["rank_without_covers"].to_numpy(np.int64),
+            top_rows=top_rows.astype(np.int64),
+            top_scores=top_scores.astype(np.float32),
+        )
+        extra = {
+            name.removeprefix(EXTRA_PREFIX): frame[name].to_numpy(np.float64)
+            for name in frame
+            if name.startswith(EXTRA_PREFIX)
+        }
+        return Outcome(
+            ranking=ranking,
+            distance_m=frame["distance_m"].to_numpy(np.float64),
+            decentrality=frame["decentrality"].to_numpy(np.float64),
+            city=frame["city"].to_numpy(str),
+            truth=frame["truth"].to_numpy(np.int64),
+            covers=covers.astype(np.int64),
+            reference_count=int(frame.attrs["reference_count"]),
+            extra=extra,
+        )
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as an outcome: {error}.") from None

@@ -1,0 +1,116 @@
+"""The leaderboard folder: results and published figures in, pages out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvgl_bench.foundation.errors import ResultError
+from cvgl_bench.report.leaderboard.boards import Board, boards
+from cvgl_bench.report.leaderboard.pages import MARKER, dataset_page, index_page
+from cvgl_bench.report.leaderboard.published import Published, read_published
+from cvgl_bench.scoring.results import Result, read_result, write_result, write_text
+
+if TYPE_CHECKING:
+    from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.foundation.registry import Registry
+
+RESULTS = "results"
+PUBLISHED = "published"
+INDEX = "README.md"
+
+
+def read_results(folder: Path) -> list[Result]:
+    """Read `results/*.json`; a file that is not named after its result's id raises ResultError."""
+    results = []
+    for path in sorted((folder / RESULTS).glob("*.json")):
+        result = read_result(path)
+        if path.stem != result.id:
+            raise ResultError(f"{path} holds the result '{result.id}'; name the file after it.")
+        results.append(result)
+    return results
+
+
+def build(folder: Path, *, datasets: Registry[Dataset]) -> dict[str, str]:
+    """Return the pages of a leaderboard folder, file name to text, without writing them.
+
+    The text depends on the folder's files alone, data sets only giving their titles. Raises ResultError.
+    """
+    if not folder.is_dir():
+        raise ResultError(f"{folder} is not a folder; name the one that holds {RESULTS}/ and {PUBLISHED}/.")
+    results = read_results(folder)
+    published = _read_published(folder)
+    by_dataset: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_dataset[result.task.dataset].append(result)
+    contents: dict[str, tuple[str, list[Board], Published | None]] = {}
+    for name in sorted({*by_dataset, *published}):
+        printed = published.get(name)
+        title = printed.title if printed else datasets[name].title if name in datasets else name
+        contents[f"{name}.md"] = (title, boards(by_dataset[name]), printed)
+    pages = {file: dataset_page(*content) for file, content in contents.items()}
+    return {INDEX: index_page(contents), **pages}
+
+
+def write(folder: Path, *, datasets: Registry[Dataset]) -> list[str]:
+    """Write the pages and remove generated ones that have no content left; return what changed."""
+    pages = build(folder, datasets=datasets)
+    changed = _stale(folder, pages)
+    for name in changed:
+        path = folder / name
+        if path.exists() and not _is_generated(path):
+            raise ResultError(f"{path} is not a generated page and is not overwritten; move it elsewhere.")
+    for name in changed:
+        if name in pages:
+            write_text(folder / name, pages[name], replace=True)
+        else:
+            (folder / name).unlink()
+    return changed
+
+
+def check(folder: Path, *, datasets: Registry[Dataset]) -> list[str]:
+    """Return the names of pages that `write` would change, add or remove."""
+    return _stale(folder, build(folder, datasets=datasets))
+
+
+def add(folder: Path, result: Result) -> Path:
+    """Write a result into the folder under its id and return where; one that is there is refused."""
+    if result.origin == "published":
+        raise ResultError(
+            f"'{result.id}' holds published figures; they belong in {folder / PUBLISHED}, with their source."
+        )
+    try:
+        (folder / RESULTS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultError(
+            f"{folder / RESULTS} cannot be made: {error.strerror}. Choose another folder of leaderboards; "
+            "`cvgl-bench leaderboard add` puts a finished run there."
+        ) from None
+    target = folder / RESULTS / f"{result.id}.json"
+    write_result(result, target)
+    return target
+
+
+def _read_published(folder: Path) -> dict[str, Published]:
+    found: dict[str, Published] = {}
+    for path in sorted((folder / PUBLISHED).glob("*.yaml")):
+        published = read_published(path)
+        if path.stem != published.dataset:
+            raise ResultError(f"{path} holds figures of '{published.dataset}'; name the file after it.")
+        found[published.dataset] = published
+    return found
+
+
+def _stale(folder: Path, pages: Mapping[str, str]) -> list[str]:
+    stale = {path.name for path in folder.glob("*.md") if path.name not in pages and _is_generated(path)}
+    for name, text in pages.items():
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.add(name)
+    return sorted(stale)
+
+
+def _is_generated(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").startswith(MARKER)

@@ -1,0 +1,77 @@
+"""Which recorded options tell two rows apart, and how a table says so."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cvgl_bench.scoring.results import Result
+
+IRRELEVANT_OPTIONS = frozenset(
+    {
+        "training.seed",
+        "method.seed",
+        "evaluation.embed_batch_size",
+        "evaluation.rank_precision",
+        "evaluation.top",
+        "evaluation.resamples",
+    }
+)
+"""Options in which two runs of one row may differ: the seed, and what does not change a rank."""
+
+IRRELEVANT_SECTION = "machine."
+
+LATER_OPTIONS = {"training.mine_index": "flat"}
+"""Options that earlier records lack, with what those runs did: they stand in one row with later ones."""
+
+
+def relevant_options(result: Result) -> dict[str, Any]:
+    """Return the options that may change what is measured, as 'section.option'."""
+    options = flat(result.options)
+    if "training.sampling" in options:
+        options = LATER_OPTIONS | options
+    return {
+        name: value
+        for name, value in options.items()
+        if name not in IRRELEVANT_OPTIONS and not name.startswith(IRRELEVANT_SECTION)
+    }
+
+
+def seed_of(result: Result) -> int | None:
+    """Return the seed of a run: of its training, or of a method that needs none."""
+    options = flat(result.options)
+    return options.get("training.seed", options.get("method.seed"))
+
+
+def differing_options(results: Sequence[Result]) -> list[str]:
+    """Return for each result the options in which those of one method differ: 'bim=false, pcm=true'."""
+    by_method: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, result in enumerate(results):
+        by_method[result.method.name, result.method.distribution].append(number)
+    options = [relevant_options(result) for result in results]
+    texts = [""] * len(results)
+    for members in by_method.values():
+        names = sorted({name for number in members for name in options[number]})
+        differing = [n for n in names if len({plain(options[number].get(n)) for number in members}) > 1]
+        for number in members:
+            texts[number] = ", ".join(_assignment(n, options[number].get(n)) for n in differing)
+    return texts
+
+
+def flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested options as one level, the names joined by dots."""
+    found = {}
+    for name, value in options.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
+
+
+def plain(value: Any) -> str:
+    """Return a value as text that is equal exactly where the values are."""
+    return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+
+
+def _assignment(name: str, value: Any) -> str:
+    return f"{name.partition('.')[2] or name}={value if isinstance(value, str) else plain(value)}"

@@ -1,0 +1,75 @@
+"""Recompute a run's figures from its outcome file and compare them with its record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvgl_bench.report.leaderboard.files import RESULTS
+from cvgl_bench.report.leaderboard.settings import flat
+from cvgl_bench.scoring.results import RESULT, read_result
+
+if TYPE_CHECKING:
+    from cvgl_bench.scoring.metrics import Metric
+
+TOLERANCE = 1e-9
+"""Room for another order of summation on another machine; a query more or less is 1e-6 at least."""
+
+
+def verify(folder: Path, run_folder: Path, metrics: Mapping[str, Metric]) -> list[str]:
+    """Return every difference between a run's record, its copy on the board and its outcome.
+
+    An empty list means that each value, interval and count follows from the outcome. Metrics of
+    plugins that are not installed are named as not checked. Raises CvglError for unreadable files.
+    """
+    # Scoring comes with torch, which building the pages has no use for.
+    from cvgl_bench.evaluation.evaluate import score
+    from cvgl_bench.evaluation.options import EvaluationOptions
+    from cvgl_bench.ranking import OUTCOME, read_outcome
+
+    result = read_result(run_folder / RESULT)
+    outcome = read_outcome(run_folder / OUTCOME)
+    differences = []
+    listed = folder / RESULTS / f"{result.id}.json"
+    if not listed.exists():
+        differences.append(f"{listed} does not exist: the run is not on this leaderboard")
+    elif read_result(listed) != result:
+        differences.append(f"{listed} differs from {run_folder / 'result.json'}")
+    recorded = result.metrics.overall
+    differences += [
+        f"{id}: no installed plugin offers it, not checked" for id in recorded if id not in metrics
+    ]
+    resamples = flat(result.options).get("evaluation.resamples", EvaluationOptions().resamples)
+    scored = score(
+        outcome,
+        {id: metrics[id] for id in recorded if id in metrics},
+        edges=_edges(result.metrics.by_decentrality),
+        options=EvaluationOptions(resamples=resamples),
+    )
+    unknown = set(recorded) - set(metrics)
+    differences += _compare(scored.metrics.model_dump(), result.metrics.model_dump(), "", skip=unknown)
+    return differences + _compare(scored.summary, result.summary, "summary / ", skip=set())
+
+
+def _edges(bins: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the edges that the names of decentrality bins hold, the whole range where there are none."""
+    return tuple(sorted({float(edge) for name in bins for edge in name.split("-")})) or (0.0, 1.0)
+
+
+def _compare(again: Any, known: Any, where: str, *, skip: set[str]) -> list[str]:
+    if isinstance(again, dict) and isinstance(known, dict):
+        names = [name for name in {**known, **again} if name not in skip]
+        return [
+            line
+            for name in names
+            for line in _compare(again.get(name), known.get(name), f"{where}{name} / ", skip=skip)
+        ]
+    if (
+        isinstance(again, float)
+        and isinstance(known, float)
+        and math.isclose(again, known, abs_tol=TOLERANCE)
+    ):
+        return []
+    return [] if again == known else [f"{where[:-3]}: recorded {known}, recomputed {again}"]

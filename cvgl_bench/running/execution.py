@@ -1,0 +1,207 @@
+"""A run from request to record: train, evaluate, write everything, tell the listeners."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import numpy as np
+import torch
+from torch import nn
+
+from cvgl_bench.data.layouts import check_images
+from cvgl_bench.data.loading import choose_workers
+from cvgl_bench.embedding import provenance
+from cvgl_bench.embedding.keys import code_digest
+from cvgl_bench.embedding.store import EmbeddingStore
+from cvgl_bench.evaluation.evaluate import Place, evaluate, score
+from cvgl_bench.foundation.cache import cache_folder
+from cvgl_bench.foundation.errors import CheckpointError, UsageError
+from cvgl_bench.method import TrainableMethod
+from cvgl_bench.networks.checkpoints import load_weights, save_tensors
+from cvgl_bench.networks.memory import recompute_activations
+from cvgl_bench.networks.weights import weights_replaced
+from cvgl_bench.ranking import OUTCOME
+from cvgl_bench.running.folder import LOSSES, REQUEST, STATE, WEIGHTS, claimed, tidy
+from cvgl_bench.running.record import run_record
+from cvgl_bench.running.run import Run
+from cvgl_bench.scoring.results import Result, Selection, write_result
+from cvgl_bench.training.loop import Losses, Setting, Training, start, train
+from cvgl_bench.training.losses_file import LossesFile
+from cvgl_bench.training.selection import Selector
+from cvgl_bench.training.state import Saver, restore_state
+
+
+def execute(run: Run) -> Result:
+    """Do everything a run does and return its record, which is on disk by then.
+
+    Raises CvglError for whatever a person can mend; the folder then holds no `result.json`, and what
+    is refused before training begins leaves no folder.
+    """
+    with claimed(run.folder):
+        return _execute(run)
+
+
+def _execute(run: Run) -> Result:
+    place, network = _begin(run)
+    store = _open_store(run)
+    seconds: dict[str, float] = {}
+    selection = Selection(rule="none")
+    if run.trains:
+        selection, seconds["train"] = _train(run, network, place)
+        save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
+    with _timed(seconds, "evaluate"):
+        found = evaluate(
+            run.method,
+            network,
+            run.task.test,
+            options=run.options.evaluation,
+            place=place,
+            store=store,
+        )
+    found.save(run.folder / OUTCOME)
+    with _timed(seconds, "score"):
+        scored = score(
+            found,
+            {id: entry.thing for id, entry in run.plugins.metrics},
+            edges=run.task.dataset.decentrality_edges,
+            options=run.options.evaluation,
+        )
+    environment = provenance.environment(place.device)
+    if store is not None and store.reused:
+        # Else the seconds would speak of a machine that embeds in no time.
+        environment["stored_embeddings"] = store.reused
+    result = run_record(run, environment, scored=scored, selection=selection, seconds=seconds)
+    write_result(result, run.result_path)
+    tidy(run.folder)
+    run.plugins.hook.cvgl_run_finished(run=run, result=result)
+    return result
+
+
+def _begin(run: Run) -> tuple[Place, nn.Module]:
+    """Return where to compute and the network to start from; a run refused here leaves no folder."""
+    try:
+        machine = run.options.machine
+        place = Place(choose_device(machine.device), choose_workers(machine.workers))
+        _check_task(run)
+        return place, _build(run, place)
+    except BaseException:
+        if not run.resume:
+            (run.folder / REQUEST).unlink(missing_ok=True)
+            run.folder.rmdir()
+        raise
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name ('auto' takes a GPU where there is one), or raise UsageError."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def _check_task(run: Run) -> None:
+    """Find missing images now rather than hours into training."""
+    if not run.method.needs_images:
+        return
+    check_images(run.task.test)
+    if run.trains:
+        check_images(run.task.train)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators that initial weights and dropout draw from."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _build(run: Run, place: Place) -> nn.Module:
+    seed_everything(run.options.training.seed)
+    if run.checkpoint is not None:
+        with weights_replaced():
+            network = run.method.build()
+        load_weights(run.checkpoint, run.method, network)
+    elif isinstance(run.method, TrainableMethod) and not run.train:
+        raise CheckpointError(f"Evaluating '{run.method.name}' without training it needs --checkpoint FILE.")
+    else:
+        network = run.method.build()
+    if run.options.machine.recompute and run.trains:
+        recompute_activations(network)
+    return network.to(place.device)
+
+
+def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float]:
+    """Train what is left to train; return the chosen epoch and the seconds of all that was trained."""
+    options = run.options.training
+    selector = Selector(run.method, run.task, options, run.options.evaluation, place, run.folder)
+    setting = Setting(run.method, selector.train_split, options, place.device, place.workers, run.say)
+    state = start(setting, network)
+    saver, log = Saver(run.folder / STATE), LossesFile(run.folder / LOSSES)
+    if run.resume and (run.folder / STATE).exists():
+        restore_state(state, run.folder / STATE)
+        selector.restore()
+        run.say(f"continuing after {_reached(state)}")
+
+    def on_advance(stop: bool) -> None:
+        if stop:
+            saver.save(state)
+            run.say(f"stopped after {_reached(state)}; continue with `cvgl-bench run --resume {run.folder}`")
+        else:
+            saver.save_if_due(state)
+
+    def on_epoch(losses: Losses, seconds: float) -> None:
+        if selector.validates:
+            saver.save(state)
+        epoch = state.epoch + 1
+        # The row says that the listeners have heard of the epoch: a resumed run may come here again.
+        if epoch not in log:
+            run.plugins.hook.cvgl_epoch_finished(run=run, epoch=epoch, losses=losses)
+            log.add(epoch, losses, seconds=seconds)
+        found = selector.validate(network, epoch)
+        if found is not None:
+            run.say(f"  recall@1 on {selector.where}: {100 * found:.2f} %")
+
+    train(setting, state, on_advance=on_advance, on_epoch=on_epoch)
+    saver.save(state)
+    return selector.finish(network, state.epoch), state.seconds
+
+
+def _reached(state: Training) -> str:
+    return f"{state.batch} steps of epoch {state.epoch + 1}" if state.batch else f"epoch {state.epoch}"
+
+
+def _open_store(run: Run) -> EmbeddingStore | None:
+    """Return the store of the weights that are reported; validation in between keeps nothing.
+
+    Opened before training, in whose course somebody may edit the code that runs.
+    """
+    limit_bytes = run.options.machine.store_gb * 1e9
+    code = code_digest(type(run.method))
+    if not limit_bytes or code is None:
+        return None
+    context = {
+        "dataset": run.task.dataset.name,
+        "split": run.task.split,
+        "label_edition": run.task.label_edition,
+        "code": code,
+        "distribution": str(run.plugins.methods.entry(run.method.name).origin),
+    }
+    return EmbeddingStore(cache_folder(), limit_bytes=limit_bytes, context=context, say=run.say)
+
+
+class _timed:
+    """Adds the seconds that a block took to a record."""
+
+    def __init__(self, seconds: dict[str, float], phase: str) -> None:
+        self._seconds, self._phase = seconds, phase
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds[self._phase] = time.perf_counter() - self._began

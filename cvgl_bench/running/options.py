@@ -1,0 +1,89 @@
+"""From a recipe, a file and the command line to the options of one run, each with its origin."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.foundation.errors import OptionError, suggest
+from cvgl_bench.foundation.options import Layer, resolve
+from cvgl_bench.running.recipes import find_recipe, read_recipe
+from cvgl_bench.training.options import MachineOptions, TrainingOptions
+
+if TYPE_CHECKING:
+    from cvgl_bench.method import Method
+
+SECTIONS = ("training", "method", "evaluation", "machine")
+"""Sections of a run's options, in the order they are printed."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Every option of a run, by section, and where each value came from ('training.epochs')."""
+
+    training: TrainingOptions
+    method: Any
+    evaluation: EvaluationOptions
+    machine: MachineOptions
+    origins: Mapping[str, str]
+
+    def values(self) -> dict[str, dict[str, Any]]:
+        """Return the options as plain values by section."""
+        return {section: dataclasses.asdict(getattr(self, section)) for section in SECTIONS}
+
+
+def sections_of(method_options: type) -> dict[str, type]:
+    """Return the options class of each section for a method with options class `method_options`."""
+    return dict(
+        zip(SECTIONS, (TrainingOptions, method_options, EvaluationOptions, MachineOptions), strict=True)
+    )
+
+
+def resolve_run_options(
+    method: type[Method],
+    *,
+    dataset: str,
+    split: str,
+    config: Path | None = None,
+    assignments: Iterable[tuple[str, Mapping[str, Any]]] = (),
+    use_recipe: bool = True,
+) -> RunOptions:
+    """Resolve defaults < recipe < `config` < `assignments`, pairs of an origin and `key: value`.
+
+    A key is `section.option`, or the option alone where only one section has it. use_recipe: False for
+    options that were saved, since a recipe of today may set what the run did not know. Raises OptionError.
+    """
+    sections = sections_of(method.Options)
+    layers: dict[str, list[Layer]] = {section: [] for section in sections}
+    for recipe in (find_recipe(method, dataset, split) if use_recipe else None, config):
+        if recipe is not None:
+            for section, values in read_recipe(recipe).items():
+                layers[section].append(Layer(recipe.name, values))
+    for origin, values in assignments:
+        for key, value in values.items():
+            section, name = _locate_option(key, sections)
+            layers[section].append(Layer(origin, {name: value}))
+    resolved, origins = {}, {}
+    for section, cls in sections.items():
+        resolved[section], found = resolve(cls, layers[section], prefix=f"{section}.")
+        origins |= {f"{section}.{name}": origin for name, origin in found.items()}
+    return RunOptions(**resolved, origins=origins)
+
+
+def _locate_option(key: str, sections: Mapping[str, type]) -> tuple[str, str]:
+    section, separator, name = key.partition(".")
+    if separator and section in sections:
+        return section, name
+    owners = [s for s, cls in sections.items() if key in {f.name for f in dataclasses.fields(cls)}]
+    if len(owners) == 1:
+        return owners[0], key
+    if owners:
+        raise OptionError(f"'{key}' is an option of {' and '.join(owners)}; write '{owners[0]}.{key}'.")
+    known = [f.name for cls in sections.values() for f in dataclasses.fields(cls)]
+    raise OptionError(
+        f"There is no option '{key}'.{suggest(key, known)} `cvgl-bench options METHOD` lists them all."
+    )

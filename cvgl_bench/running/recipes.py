@@ -1,0 +1,50 @@
+"""Recipes: YAML files in a plugin that hold a method's settings for a data set and split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cvgl_bench.foundation.errors import OptionError, in_one_line, suggest
+from cvgl_bench.foundation.options import Layer
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+    from cvgl_bench.method import Method
+
+SECTIONS = ("training", "method", "evaluation")
+
+
+def find_recipe(method: type[Method], dataset: str, split: str) -> Traversable | None:
+    """Return the most specific of `<dataset>-<split>.yaml`, `<dataset>.yaml` and `default.yaml`."""
+    if method.recipes is None:
+        return None
+    for name in (f"{dataset}-{split}.yaml", f"{dataset}.yaml", "default.yaml"):
+        recipe = method.recipes / name
+        if recipe.is_file():
+            return recipe
+    return None
+
+
+def read_recipe(recipe: Traversable | Path) -> dict[str, dict[str, Any]]:
+    """Read a recipe into its sections, or raise OptionError naming the file."""
+    try:
+        data = yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise OptionError(f"{recipe} cannot be read as a recipe: {in_one_line(error)}.") from None
+    if not isinstance(data, dict):
+        raise OptionError(f"{recipe} is not a recipe: it must hold the sections {', '.join(SECTIONS)}.")
+    for section, values in data.items():
+        if section not in SECTIONS:
+            raise OptionError(f"{recipe} has a section '{section}'.{suggest(str(section), SECTIONS)}")
+        if not isinstance(values, dict):
+            raise OptionError(f"{recipe}: section '{section}' must hold `option: value` lines.")
+    return data
+
+
+def layer(recipe: Traversable | Path, section: str) -> Layer:
+    """Return one section of a recipe as a layer of options, named after its file."""
+    return Layer(recipe.name, read_recipe(recipe).get(section, {}))

@@ -1,0 +1,228 @@
+"""From what a person typed to a run that is ready to execute; everything that can be refused is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cvgl_bench.data import cards, layouts
+from cvgl_bench.data.splits import Task
+from cvgl_bench.data.variants import PLAIN, Variant, default_sweep, find_variant
+from cvgl_bench.data.worlds import world_root
+from cvgl_bench.foundation.errors import CvglError, UsageError, in_one_line
+from cvgl_bench.method import TrainableMethod
+from cvgl_bench.running.folder import REQUEST, WEIGHTS, claimed, make_folder
+from cvgl_bench.running.offers import Offers
+from cvgl_bench.running.options import RunOptions, resolve_run_options
+from cvgl_bench.running.run import Run, run_id
+from cvgl_bench.scoring.results import RESULT, write_text
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for; None means 'not said'."""
+
+    method: str
+    dataset: str
+    split: str
+    data_root: Path | None = None
+    cities: tuple[str, ...] | None = None
+    label_edition: str | None = None
+    config: Path | None = None
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Origin ('--set') to option values; later origins win."""
+    checkpoint: Path | None = None
+    eval_only: bool = False
+    variant: str = str(PLAIN)
+    """What is done to the test queries."""
+
+
+def prepare(
+    request: Request,
+    plugins: Offers,
+    *,
+    output: Path | None = None,
+    leaderboard: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Run:
+    """Resolve names and options, read the task, make the run folder and write the request into it."""
+    run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
+    folder = output or Path("runs") / run.id
+    make_folder(folder)
+    try:
+        _write_request(folder, request, run.options, run.id)
+    except CvglError:
+        folder.rmdir()
+        raise
+    return dataclasses.replace(run, folder=folder)
+
+
+def resume(
+    folder: Path,
+    plugins: Offers,
+    *,
+    leaderboard: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Run:
+    """Take up an interrupted run with the options it was started with."""
+    # Refuses at once what `execute` would refuse, rather than when the task is read.
+    with claimed(folder):
+        request, id = _saved_request(folder)
+    run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
+    return dataclasses.replace(run, folder=folder, id=id, resume=True)
+
+
+def on_variants(
+    folder: Path,
+    plugins: Offers,
+    variants: Sequence[str],
+    *,
+    output: Path | None = None,
+    values: Mapping[str, Mapping[str, Any]],
+    data_root: Path | None = None,
+    leaderboard: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Iterator[Run]:
+    """Yield runs that evaluate a finished run's weights again: on plain queries, then on each variant.
+
+    Every run has its folder in `output`, by default a new one in runs/. variants: as a person writes
+    them; none takes those of a usual sweep. values: options that override those of the run, by origin.
+    Everything that can be refused is refused before the first run.
+    """
+    if not (folder / RESULT).exists():
+        raise UsageError(
+            f"{folder} is not a finished run: it has no {RESULT}. Give a folder that `run` wrote."
+        )
+    saved, _ = _saved_request(folder)
+    weights = folder / WEIGHTS
+    if issubclass(plugins.method(saved.method), TrainableMethod) and not (
+        weights.exists() or saved.checkpoint
+    ):
+        raise UsageError(f"{folder} holds no weights to evaluate: there is no {WEIGHTS}.")
+    plain = dataclasses.replace(
+        saved,
+        eval_only=True,
+        variant=str(PLAIN),
+        checkpoint=weights if weights.exists() else saved.checkpoint,
+        data_root=data_root or saved.data_root,
+        values={**saved.values, **values},
+    )
+    run = _resolve(plain, plugins, leaderboard=leaderboard, say=say)
+    card = run.task.dataset
+    chosen = [find_variant(text, card) for text in variants] or default_sweep(card)
+    output = output or Path("runs") / f"{run.id}-sweep"
+    make_folder(output)
+    return _each_variant(run, plain, dict.fromkeys([PLAIN, *chosen]), output)
+
+
+def _each_variant(run: Run, request: Request, variants: Iterable[Variant], output: Path) -> Iterator[Run]:
+    for variant in variants:
+        request = dataclasses.replace(request, variant=str(variant))
+        place = output / variant.slug
+        make_folder(place)
+        id = run_id(run.method.name, run.task.dataset.name, run.task.split, variant=variant)
+        _write_request(place, request, run.options, id)
+        yield dataclasses.replace(run, id=id, folder=place, task=_seen_as(run.task, variant))
+
+
+def _saved_request(folder: Path) -> tuple[Request, str]:
+    """Return the request that a run was started with, its options as values, and the run's id."""
+    try:
+        saved = yaml.safe_load((folder / REQUEST).read_text(encoding="utf-8"))
+        asked = dict(saved["request"])
+        for name in ("data_root", "checkpoint"):
+            asked[name] = None if asked[name] is None else Path(asked[name])
+        asked["cities"] = None if asked["cities"] is None else tuple(asked["cities"])
+        values = {
+            f"{section}.{name}": value
+            for section, options in saved["options"].items()
+            for name, value in options.items()
+        }
+        return Request(**asked, values={REQUEST: values}), saved["id"]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"{folder} does not say what was run: its {REQUEST} cannot be read ({in_one_line(error)})."
+        ) from None
+    except (KeyError, TypeError, AttributeError):
+        raise UsageError(
+            f"{folder} does not say what was run: its {REQUEST} is not what `run` writes."
+        ) from None
+
+
+def read_task(
+    plugins: Offers,
+    *,
+    dataset: str,
+    split: str,
+    data_root: Path | None = None,
+    cities: tuple[str, ...] | None = None,
+    label_edition: str | None = None,
+) -> Task:
+    """Find a data set by name or card, generate it where it is a generated one, and read a split."""
+    card = cards.find_dataset(dataset, plugins.datasets)
+    root = layouts.find_root(card, data_root)
+    if root is None:
+        root = world_root(card)
+    return layouts.read_task(card, split, root, cities=cities, label_edition=label_edition)
+
+
+def _resolve(
+    request: Request, plugins: Offers, *, leaderboard: Path | None, say: Callable[[str], None]
+) -> Run:
+    method = plugins.method(request.method)
+    card = cards.find_dataset(request.dataset, plugins.datasets)
+    options = resolve_run_options(
+        method,
+        dataset=card.name,
+        split=request.split,
+        config=request.config,
+        assignments=request.values.items(),
+        use_recipe=REQUEST not in request.values,
+    )
+    variant = find_variant(request.variant, card)
+    task = read_task(
+        plugins,
+        dataset=request.dataset,
+        split=request.split,
+        data_root=request.data_root,
+        cities=request.cities,
+        label_edition=request.label_edition,
+    )
+    return Run(
+        id=run_id(method.name, card.name, request.split, variant=variant),
+        folder=Path(),
+        method=method(options.method),
+        task=_seen_as(task, variant),
+        options=options,
+        plugins=plugins,
+        leaderboard=leaderboard,
+        checkpoint=request.checkpoint,
+        train=not request.eval_only,
+        say=say,
+    )
+
+
+def _seen_as(task: Task, variant: Variant) -> Task:
+    """Return a task whose test queries are seen as a variant; training sees them plain."""
+    return dataclasses.replace(task, test=dataclasses.replace(task.test, variant=variant))
+
+
+def _write_request(folder: Path, request: Request, options: RunOptions, id: str) -> None:
+    asked = dataclasses.asdict(dataclasses.replace(request, config=None, values={}))
+    del asked["config"], asked["values"]
+    record = {"id": id, "request": asked, "options": options.values()}
+    write_text(folder / REQUEST, yaml.safe_dump(_plain(record), sort_keys=False), replace=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in the types that YAML writes."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(inner) for inner in value]
+    return str(value.absolute()) if isinstance(value, Path) else value

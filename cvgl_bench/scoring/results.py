@@ -1,0 +1,163 @@
+"""The record of a result: what was measured, by what, on what, with which options.
+
+Validated on reading, since results come from other people. Files of every past schema version must
+load: a field added later has a default, and tests/golden holds one file of each version.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cvgl_bench.foundation.errors import ResultError
+from cvgl_bench.foundation.registry import NAME
+
+SCHEMA_VERSION = 1
+
+RESULT = "result.json"
+"""What a run folder calls its record."""
+
+MetricId = str
+FileName = Annotated[str, Field(pattern=f"^{NAME.pattern}$", max_length=150)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Estimate(_Record):
+    """A metric's value with its 95 % interval over `count` queries; None where it is undefined."""
+
+    value: Finite | None
+    low: Finite | None = None
+    high: Finite | None = None
+    count: int = Field(ge=0)
+
+
+Estimates = dict[MetricId, Estimate]
+
+
+class Metrics(_Record):
+    """Metrics over all queries and by stratum; a decentrality bin is named by its edges, '0.2-0.4'."""
+
+    overall: Estimates
+    by_decentrality: dict[str, Estimates] = {}
+    by_city: dict[str, Estimates] = {}
+    by_city_and_decentrality: dict[str, dict[str, Estimates]] = {}
+
+
+class TaskRecord(_Record):
+    """What was tested."""
+
+    dataset: FileName
+    split: FileName
+    cities: list[str]
+    partial: bool = False
+    label_edition: str = ""
+    variant: str = "none"
+    query_count: int | None = Field(default=None, ge=1)
+    reference_count: int | None = Field(default=None, ge=1)
+    fingerprint: str = ""
+    train_fingerprint: str = ""
+
+
+class MethodRecord(_Record):
+    """Who was tested: the method and the distribution that offers it."""
+
+    name: str
+    title: str
+    distribution: str = ""
+    version: str = ""
+
+
+class Selection(_Record):
+    """How the reported epoch was chosen; on the test split only if the run said so."""
+
+    rule: Literal["last", "validation", "test", "none"]
+    epoch: int | None = None
+
+
+class Result(_Record):
+    """One row of a leaderboard, with its provenance."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: FileName
+    origin: Literal["measured", "published", "embeddings"]
+    created: str
+    task: TaskRecord
+    method: MethodRecord
+    metrics: Metrics
+    units: dict[MetricId, str] = {}
+    """Unit of each metric, as `Metric.unit`: tables are built without the plugin that offers it."""
+    selection: Selection | None = None
+    options: dict[str, Any] = {}
+    summary: dict[str, float | None] = {}
+    versions: dict[str, str] = {}
+    commit: str | None = None
+    checkpoint_sha256: str | None = None
+    environment: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    source: str | None = None
+    """For published rows: where the numbers were printed."""
+
+
+def read_result(path: Path) -> Result:
+    """Read a result file, or that of a run folder, of any schema version.
+
+    Raises ResultError naming the file and the field.
+    """
+    path = path / RESULT if path.is_dir() else path
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path} cannot be read as a result: {error}.") from None
+    return parse_result(data, str(path))
+
+
+def parse_result(data: Any, where: str) -> Result:
+    """Validate a result of any schema version; `where` names it in the error."""
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
+        raise ResultError(
+            f"{where} has schema version {version!r}; this cvgl-bench reads 1 to {SCHEMA_VERSION}. "
+            "Update cvgl-bench if the file is newer."
+        )
+    try:
+        return Result.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ResultError(f"{where} is not a valid result: {field}: {first['msg'].lower()}.") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number that JSON knows")
+
+
+def write_result(result: Result, path: Path) -> None:
+    """Write a result whole or not at all; an existing file, or a value JSON cannot hold, is refused."""
+    try:
+        text = json.dumps(result.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False)
+    except ValueError as error:
+        raise ResultError(f"{path} cannot be written: the result holds a value that is {error}.") from None
+    write_text(path, text + "\n", replace=False)
+
+
+def write_text(path: Path, text: str, *, replace: bool) -> None:
+    """Write a text file under a temporary name and rename it; `replace` allows an existing one."""
+    if not replace and path.exists():
+        raise ResultError(f"{path} exists and is never overwritten; choose another name.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ResultError(
+            f"{path} cannot be written: {error.strerror}. Free space or choose another."
+        ) from None

@@ -1,0 +1,78 @@
+from dataclasses import dataclass
+
+import pytest
+
+from cvgl_bench.foundation.errors import OptionError
+from cvgl_bench.foundation.options import option
+from cvgl_bench.method import Method
+from cvgl_bench.running.options import resolve_run_options
+
+
+@dataclass(frozen=True)
+class Colours:
+    hue: float = option(0.5, "Hue.", least=0, most=1)
+    seed: int = option(7, "A second option of this name.")
+
+
+def painter(folder):
+    return type("Painter", (Method,), {"name": "p", "title": "P", "Options": Colours, "recipes": folder})
+
+
+def resolve(folder, config=None, **values):
+    assignments = [("--set", values)]
+    return resolve_run_options(
+        painter(folder), dataset="vigor", split="same", config=config, assignments=assignments
+    )
+
+
+def test_later_layers_win_and_every_origin_is_known(tmp_path):
+    (tmp_path / "vigor.yaml").write_text("training: {epochs: 3, batch_size: 8}\nmethod: {hue: 0.1}")
+    config = tmp_path / "mine.yaml"
+    config.write_text("training: {batch_size: 16}")
+    options = resolve(tmp_path, config, hue=0.9)
+    assert (options.training.epochs, options.training.batch_size, options.method.hue) == (3, 16, 0.9)
+    assert options.origins["training.epochs"] == "vigor.yaml"
+    assert options.origins["training.batch_size"] == "mine.yaml"
+    assert options.origins["method.hue"] == "--set"
+    assert options.origins["training.learning_rate"] == "default"
+
+
+def test_saved_options_are_not_mixed_with_a_recipe_of_today(tmp_path):
+    (tmp_path / "vigor.yaml").write_text("training: {epochs: 3}\nmethod: {hue: 0.1}")
+    saved = [("options.yaml", {"training.epochs": 5})]
+    kinds = {"dataset": "vigor", "split": "same", "assignments": saved, "use_recipe": False}
+    options = resolve_run_options(painter(tmp_path), **kinds)
+    assert (options.training.epochs, options.method.hue) == (5, 0.5)
+
+
+def test_a_bare_name_is_enough_where_it_is_unique(tmp_path):
+    assert resolve(tmp_path, epochs=2).training.epochs == 2
+    with pytest.raises(OptionError, match="'seed' is an option of training and method"):
+        resolve(tmp_path, seed=3)
+    assert resolve(tmp_path, **{"method.seed": 3}).method.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epoch": 3}, "Did you mean 'epochs'"),
+        ({"training.epoch": 3}, "Did you mean 'epochs'"),
+        ({"epochs": 0}, "must be at least 1"),
+        ({"epochs": "many"}, "it takes int"),
+        ({"hue": 1.5}, "at most 1"),
+        ({"epochs": True}, "takes int"),
+        ({"learning_rate": float("nan")}, "finite"),
+        ({"select": "best"}, "last | validation | test"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_what_it_takes(tmp_path, values, message):
+    with pytest.raises(OptionError) as caught:
+        resolve(tmp_path, **values)
+    assert message in str(caught.value)
+
+
+def test_values_are_those_that_were_resolved(tmp_path):
+    options = resolve(tmp_path, epochs=5)
+    values = options.values()
+    assert values["training"]["epochs"] == 5
+    assert list(values) == ["training", "method", "evaluation", "machine"]

@@ -1,0 +1,155 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cvgl_bench.foundation.errors import ResultError
+from cvgl_bench.scoring.results import (
+    SCHEMA_VERSION,
+    Result,
+    parse_result,
+    read_result,
+    write_result,
+    write_text,
+)
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture
+def record():
+    """The golden record of schema 1 as plain data, to be changed by a test."""
+    return json.loads((GOLDEN / "result-1.json").read_text())
+
+
+def changed(record, path, value):
+    *folders, last = path.split("/")
+    inner = record
+    for folder in folders:
+        inner = inner[folder]
+    inner[last] = value
+    return record
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_one_file_of_every_schema_version_still_loads(version):
+    result = read_result(GOLDEN / f"result-{version}.json")
+    assert result.method.name == "auxgeo"
+    assert result.metrics.overall["recall@1"].value == 0.41
+    assert result.metrics.by_decentrality["0.5-1.0"]["recall@1"].count == 400
+    assert result.task.split == "cross" and result.selection.rule == "last"
+
+
+def test_the_golden_file_of_the_present_schema_holds_every_field(record):
+    assert set(record) == set(Result.model_fields)
+    assert parse_result(record, "golden").model_dump(mode="json") == record
+
+
+def test_a_result_survives_writing_and_reading(tmp_path, record):
+    result = parse_result(record, "golden")
+    write_result(result, tmp_path / "copy.json")
+    assert read_result(tmp_path / "copy.json") == result
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.json"]
+
+
+def test_writing_twice_gives_the_same_bytes(tmp_path, record):
+    result = parse_result(record, "golden")
+    for name in ("a.json", "b.json"):
+        write_result(result, tmp_path / name)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_an_existing_result_is_never_overwritten(tmp_path, record):
+    path = tmp_path / "kept.json"
+    path.write_text("mine")
+    with pytest.raises(ResultError, match=r"kept\.json exists and is never overwritten"):
+        write_result(parse_result(record, "golden"), path)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("field", ["metrics", "seconds", "options"])
+def test_numbers_that_are_none_are_refused(tmp_path, record, field, constant):
+    path = {"metrics": "metrics/overall/recall@1/value", "seconds": "seconds/train", "options": "options/x"}
+    text = json.dumps(changed(record, path[field], "HERE")).replace('"HERE"', constant)
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(ResultError, match=rf"bad\.json.*{constant.lstrip('-')}"):
+        read_result(tmp_path / "bad.json")
+
+
+def test_a_number_that_is_none_is_not_written_either(tmp_path, record):
+    result = parse_result(record, "golden")
+    broken = result.model_copy(update={"seconds": {"train": float("nan")}})
+    with pytest.raises(ResultError, match="cannot be written"):
+        write_result(broken, tmp_path / "bad.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 0, None, "1", True, 1.0])
+def test_another_schema_version_is_refused_with_what_to_do(record, version):
+    with pytest.raises(ResultError, match=r"x\.json has schema version .*Update cvgl-bench"):
+        parse_result(changed(record, "schema_version", version), "x.json")
+
+
+@pytest.mark.parametrize("data", [[], "text", None, 3])
+def test_what_is_no_record_is_refused(data):
+    with pytest.raises(ResultError, match=r"x\.json has schema version None"):
+        parse_result(data, "x.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("id", "../../elsewhere"),
+        ("id", "a/b"),
+        ("id", ".hidden"),
+        ("task/dataset", "../dress"),
+        ("task/split", ""),
+        ("origin", "guessed"),
+        ("selection/rule", "best"),
+        ("metrics/overall/recall@1/count", -1),
+        ("metrics/overall/recall@1/value", "high"),
+        ("task/query_count", 0),
+        ("surprise", 1),
+    ],
+)
+def test_a_wrong_field_is_named(record, path, value):
+    with pytest.raises(ResultError) as caught:
+        parse_result(changed(record, path, value), "x.json")
+    assert "x.json is not a valid result: " + path.replace("/", ".") in str(caught.value)
+
+
+def test_a_missing_field_is_named(record):
+    del record["metrics"]
+    with pytest.raises(ResultError, match="metrics: field required"):
+        parse_result(record, "x.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1, 2"])
+def test_an_unreadable_file_is_named(tmp_path, content):
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    with pytest.raises(ResultError, match=r"broken\.json cannot be read as a result"):
+        read_result(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ResultError, match=r"none\.json cannot be read"):
+        read_result(tmp_path / "none.json")
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(ResultError, match="No space left on device. Free space"):
+        write_text(tmp_path / "page.md", "text", replace=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_is_replaced_only_where_that_is_asked_for(tmp_path):
+    path = tmp_path / "page.md"
+    write_text(path, "old", replace=False)
+    write_text(path, "new", replace=True)
+    assert path.read_text() == "new"
