@@ -67,15 +67,16 @@ def _to_rgb(image: Image.Image, path: str | PathLike[str]) -> ImageArray:
 def resize(image: ImageArray, size: Size, *, antialias: bool = False) -> ImageArray:
     """Resize bilinearly to (height, width), pixel centres at half-integers.
 
-    Without `antialias` each output pixel is read from four input pixels (OpenCV's INTER_LINEAR, with
-    which published weights were trained); with it, detail finer than an output pixel is averaged
-    instead of skipped (INTER_AREA).
+    Without `antialias` each output pixel is the bilinear mean of four input pixels (OpenCV's
+    INTER_LINEAR_EXACT, with which published weights were trained): weights along either axis are
+    rounded to 1/256, sums are exact, and the result is rounded to the nearest level, halves upwards.
+    With it, detail finer than an output pixel is averaged instead of skipped (INTER_AREA).
     """
     import cv2
 
     if image.shape[:2] == tuple(size):
         return image
-    method = cv2.INTER_AREA if antialias else cv2.INTER_LINEAR
+    method = cv2.INTER_AREA if antialias else cv2.INTER_LINEAR_EXACT
     return cv2.resize(np.ascontiguousarray(image), (size[1], size[0]), interpolation=method)
 
 

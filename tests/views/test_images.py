@@ -82,13 +82,17 @@ class TestReading:
             read_image(path)
 
 
-def bilinear_by_definition(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Sample at pixel centres, half-integers on both sides, from the four nearest pixels; float64."""
+def bilinear_by_definition(image: np.ndarray, height: int, width: int, *, step: float) -> np.ndarray:
+    """Sample at pixel centres, half-integers on both sides, from the four nearest pixels; float64.
+
+    step: what weights are rounded to; 0 for none.
+    """
 
     def axis(size_in: int, size_out: int):
         place = np.clip((np.arange(size_out) + 0.5) * size_in / size_out - 0.5, 0, size_in - 1)
         low = np.minimum(place.astype(int), size_in - 2)
-        return low, place - low
+        weight = place - low
+        return low, np.round(weight / step) * step if step else weight
 
     (y, dy), (x, dx) = axis(image.shape[0], height), axis(image.shape[1], width)
     pixels, dy, dx = image.astype(float), dy[:, None, None], dx[None, :, None]
@@ -97,15 +101,26 @@ def bilinear_by_definition(image: np.ndarray, height: int, width: int) -> np.nda
     return top * (1 - dy) + bottom * dy
 
 
+SIZES = [(24, 24), (25, 37), (32, 32), (96, 100), (64, 128), (35, 192)]
+
+
 class TestResizing:
-    @pytest.mark.parametrize("size", [(24, 24), (25, 37), (96, 100), (64, 128)])
-    def test_is_bilinear_at_half_integer_centres(self, size) -> None:
+    @pytest.mark.parametrize("size", SIZES)
+    def test_is_bilinear_at_half_integer_centres_to_one_grey_level(self, size) -> None:
         image = noise(64, 64)
-        expected = bilinear_by_definition(image, *size)
+        expected = bilinear_by_definition(image, *size, step=0)
         resized = resize(image, size)
         assert resized.shape == (*size, 3) and resized.dtype == np.uint8
-        assert np.abs(resized - expected).max() <= 1
+        assert np.abs(resized - expected).max() < 1.5, "weights of 1/256 and a rounded level"
         assert abs((resized - expected).mean()) < 0.2, "rounded, not truncated"
+
+    @pytest.mark.parametrize("size", SIZES)
+    def test_tensors_are_exact_under_the_rounding_rule_of_eight_bits(self, size) -> None:
+        """Weights of 1/256, exact sums, nearest level with halves upwards; then normalised in float64."""
+        image, mean, std = noise(64, 64), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        levels = np.floor(bilinear_by_definition(image, *size, step=1 / 256) + 0.5)
+        expected = ((levels / 255 - mean) / std).transpose(2, 0, 1)
+        assert np.abs(normalise(resize(image, size), mean, std).numpy() - expected).max() < 1e-6
 
     def test_size_is_height_then_width(self) -> None:
         assert resize(noise(40, 80), (10, 30)).shape == (10, 30, 3)
