@@ -16,13 +16,18 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 BLUR_SIDES_PX = (3, 5, 7)
 BLUR_SIGMA_PX = (0.2, 1.0)
+BLUR_SHAPE = (0.5, 1.0, 8.0)
+"""Exponent of the blur's bell: half of the draws are peaked (below 1, a Gaussian's), half flat (above)."""
+BLUR_NOISE = (0.9, 1.1)
+"""Each weight of a blur's window is multiplied by a draw from this range."""
 SHARPEN_ALPHA = (0.2, 0.5)
 """Share of the sharpened image in the blend; sharpened = 9 times the pixel minus its 8 neighbours."""
 
 GRID_CELLS = 10
-"""Grid dropout cuts the image into this many cells a side and blackens a corner of each."""
+"""Whole cells that a dropout grid has along the image's width."""
 HOLES = (10, 25)
 HOLE_SIDE = (0.1, 0.2)
+"""Least and largest side of a hole, both directions, as a share of the image's height."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Photometric:
     jpeg_probability, jpeg_quality: chance of compressing the stored image, and the range of quality.
     colour_probability, colour_strength: chance and largest relative change of brightness, contrast
         and saturation; hue turns by up to the same share of the full circle.
-    blur_probability: chance of either a Gaussian blur or a sharpening.
+    blur_probability: chance of either a blur or a sharpening.
     dropout_probability: chance of blackening either a grid of squares or random rectangles.
     grid_ratio: side of a grid's squares as a share of its cells.
     antialias: whether images are shrunk with an antialiasing filter.
@@ -105,14 +110,33 @@ def hue_matrix(turn_rad: float) -> NDArray[np.float64]:
 
 def _blur_or_sharpen(image: ImageArray, generator: np.random.Generator) -> ImageArray:
     if generator.random() < 0.5:
-        side_px = int(generator.choice(BLUR_SIDES_PX))
-        return blur(image, side_px, generator.uniform(*BLUR_SIGMA_PX))
+        return blur(image, draw_blur_window(generator))
     return sharpen(image, generator.uniform(*SHARPEN_ALPHA))
 
 
-def blur(image: ImageArray, side_px: int, sigma_px: float) -> ImageArray:
-    """Convolve with a Gaussian window of odd side `side_px`; borders are mirrored."""
-    return cv2.GaussianBlur(image, (side_px, side_px), sigma_px)
+def draw_blur_window(generator: np.random.Generator) -> NDArray[np.float64]:
+    """Return weights (n, n) of sum 1 for n of 3, 5 or 7: a turned, stretched, noisy bell.
+
+    exp(-r^(2 shape) / 2) with r^2 = (u / sigma_u)^2 + (v / sigma_v)^2 along axes u, v at a random angle;
+    shape 1 is a Gaussian. Ranges are those that albumentations documents for its AdvancedBlur, which
+    the published code calls as it comes.
+    """
+    side_px = int(generator.choice(BLUR_SIDES_PX))
+    sigma_u, sigma_v = generator.uniform(*BLUR_SIGMA_PX, size=2)
+    turn_rad = generator.uniform(-math.pi / 2, math.pi / 2)
+    peaked, gaussian, flat = BLUR_SHAPE
+    shape = generator.uniform(*((peaked, gaussian) if generator.random() < 0.5 else (gaussian, flat)))
+    y, x = np.mgrid[:side_px, :side_px] - side_px // 2
+    u = x * math.cos(turn_rad) + y * math.sin(turn_rad)
+    v = y * math.cos(turn_rad) - x * math.sin(turn_rad)
+    window = np.exp(-0.5 * ((u / sigma_u) ** 2 + (v / sigma_v) ** 2) ** shape)
+    window *= generator.uniform(*BLUR_NOISE, size=window.shape)
+    return window / window.sum()
+
+
+def blur(image: ImageArray, window: NDArray[np.float64]) -> ImageArray:
+    """Replace each pixel by the mean of its neighbours under the window's weights; borders are mirrored."""
+    return cv2.filter2D(image, -1, window)
 
 
 def sharpen(image: ImageArray, alpha: float) -> ImageArray:
@@ -129,21 +153,28 @@ def _drop_grid_or_holes(image: ImageArray, grid_ratio: float, generator: np.rand
 
 
 def drop_grid(image: ImageArray, ratio: float) -> ImageArray:
-    """Blacken the top-left part of every cell of a 10 x 10 grid, `ratio` of the cell's side."""
+    """Blacken the top-left square of every cell of a grid, `ratio` of the cell's side.
+
+    Cells are squares of a tenth of the image's width and start at its top-left corner; both sides are
+    rounded down to whole pixels, and cells at the right and bottom may be cut. At 384 x 768 px and ratio
+    0.5 that is 6 x 11 squares of 38 px in cells of 76 px, as in the published code.
+    """
     height, width = image.shape[:2]
-    rows = np.arange(height) * GRID_CELLS % height < ratio * height
-    columns = np.arange(width) * GRID_CELLS % width < ratio * width
+    cell_px = max(width // GRID_CELLS, 2)
+    hole_px = min(max(int(cell_px * ratio), 1), cell_px - 1)
+    rows, columns = (np.arange(side) % cell_px < hole_px for side in (height, width))
     image = image.copy()
     image[np.ix_(rows, columns)] = 0
     return image
 
 
 def drop_holes(image: ImageArray, generator: np.random.Generator) -> ImageArray:
-    """Blacken 10 to 25 rectangles with sides of 10 to 20 % of the image's."""
+    """Blacken 10 to 25 rectangles, both sides a whole number of pixels from 10 to 20 % of the height."""
     height, width = image.shape[:2]
+    least_px, most_px = (min(max(int(share * height), 1), width) for share in HOLE_SIDE)
     image = image.copy()
     for _ in range(generator.integers(HOLES[0], HOLES[1] + 1)):
-        hole_height, hole_width = (round(generator.uniform(*HOLE_SIDE) * side) for side in (height, width))
+        hole_height, hole_width = generator.integers(least_px, most_px + 1, size=2)
         top = generator.integers(0, height - hole_height + 1)
         left = generator.integers(0, width - hole_width + 1)
         image[top : top + hole_height, left : left + hole_width] = 0

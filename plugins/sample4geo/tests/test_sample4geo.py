@@ -65,7 +65,7 @@ def test_is_found_through_its_entry_point() -> None:
 
 def test_one_step_lowers_the_loss_of_its_batch(method) -> None:
     network, examples = method.build(), batch(method)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
     before = method.loss(network, examples)["info_nce"]
     before.backward()
     optimizer.step()
@@ -178,7 +178,8 @@ def test_recipes_hold_the_published_settings(name: str) -> None:
     )
     assert (training["epochs"], training["batch_size"], training["learning_rate"]) == (40, 128, 1e-3)
     assert (training["neighbour_select"], training["neighbour_pool"], training["mine_every"]) == (64, 128, 4)
-    assert (training["clip_value"], training["warmup_epochs"], training["seed"]) == (100, 1, 1)
+    assert (training["clip_value"], training["warmup_epochs"]) == (100, 1)
+    assert training["seed"] == (42 if name == "cvusa" else 1)
     assert method.backbone == "convnext_base.fb_in22k_ft_in1k_384" and method.weights == "timm"
     assert (method.tile_size, method.label_smoothing) == ((384, 384), 0.1)
     assert method.panorama_size == ((384, 768) if name in ("vigor", "dress") else (140, 768))
