@@ -10,11 +10,15 @@ from cvgl_auxgeo.position import PositionTarget
 from cvgl_bench.foundation.options import option
 from cvgl_bench.views.birdseye import FOV_DEG, Centre
 
+PUBLISHED_BACKBONE = "convnext_base.fb_in22k_ft_in1k"
+"""What the published code starts from whatever its backbone option says: convnext_base_22k_1k_224."""
+
 
 @dataclass(frozen=True)
 class AuxGeoOptions(Sample4GeoOptions):
     """Settings of AuxGeo; with `bim` and `pcm` off it is Sample4Geo."""
 
+    backbone: str = option(PUBLISHED_BACKBONE, "Any timm model name; one network embeds all views.")
     bim: bool = option(True, "Train with a bird's-eye view of the panorama as third input.")
     bev_fov_deg: float = option(FOV_DEG, "Field of view of the bird's-eye view.", least=1, most=179)
     bev_centre: Centre = option("centred", "Centre of the bird's-eye view; 'published' is up to a pixel off.")

@@ -1,0 +1,44 @@
+"""AuxGeo's recipes for real data sets: what is published, and where they differ from Sample4Geo's."""
+
+import dataclasses
+from importlib.resources import files
+
+import pytest
+import timm
+from cvgl_auxgeo.method import AuxGeo
+from cvgl_auxgeo.options import AuxGeoOptions
+from cvgl_sample4geo.method import Sample4Geo
+
+from cvgl_bench.running.options import resolve_run_options
+from cvgl_bench.running.recipes import read_recipe
+
+REAL = ["vigor", "dress", "cvusa", "cvact"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_differ_from_sample4geos_in_the_initial_weights_alone(name):
+    ours, theirs = (
+        read_recipe(files(plugin) / "recipes" / f"{name}.yaml")
+        for plugin in ("cvgl_auxgeo", "cvgl_sample4geo")
+    )
+    assert ours["training"] == theirs["training"]
+    differing = {
+        key
+        for key in ours["method"] | theirs["method"]
+        if ours["method"].get(key) != theirs["method"].get(key)
+    }
+    assert differing == {"backbone"} | ({"bev_horizon_shift_px"} if name == "cvusa" else set())
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_start_from_the_weights_that_the_published_code_loads(name):
+    options = resolve_run_options(AuxGeo, dataset=name, split="same").method
+    assert options.weights == "timm"
+    assert timm.get_pretrained_cfg(options.backbone).url.endswith("/convnext_base_22k_1k_224.pth")
+    theirs = resolve_run_options(Sample4Geo, dataset=name, split="same").method
+    assert timm.get_pretrained_cfg(theirs.backbone).url.endswith("/convnext_base_22k_1k_384.pth")
+
+
+def test_defaults_are_those_of_the_recipe_for_vigor():
+    recipe = resolve_run_options(AuxGeo, dataset="vigor", split="same").method
+    assert dataclasses.asdict(recipe) == dataclasses.asdict(AuxGeoOptions())
