@@ -26,6 +26,7 @@ LAYERS = (
     "data_tools",
     "hookspecs",
     "plugins",
+    "api",
     "builtins",
     "scaffold",
     "testing",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from cvgl_bench.embedding.store import EmbeddingStore
 from cvgl_bench.evaluation.evaluate import Place, evaluate, score
 from cvgl_bench.foundation.cache import cache_folder
 from cvgl_bench.foundation.errors import CheckpointError, UsageError
-from cvgl_bench.method import TrainableMethod
+from cvgl_bench.method import Method, TrainableMethod
 from cvgl_bench.networks.checkpoints import load_weights, save_tensors
 from cvgl_bench.networks.memory import recompute_activations
 from cvgl_bench.networks.weights import weights_replaced
@@ -120,16 +121,21 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def build_network(method: Method, checkpoint: Path | None, *, seed: int) -> nn.Module:
+    """Return a method's network on the CPU with the weights of a file, or with the initial ones of a seed."""
+    seed_everything(seed)
+    if checkpoint is None:
+        return method.build()
+    with weights_replaced():
+        network = method.build()
+    load_weights(checkpoint, method, network)
+    return network
+
+
 def _build(run: Run, place: Place) -> nn.Module:
-    seed_everything(run.options.training.seed)
-    if run.checkpoint is not None:
-        with weights_replaced():
-            network = run.method.build()
-        load_weights(run.checkpoint, run.method, network)
-    elif isinstance(run.method, TrainableMethod) and not run.train:
+    if run.checkpoint is None and isinstance(run.method, TrainableMethod) and not run.train:
         raise CheckpointError(f"Evaluating '{run.method.name}' without training it needs --checkpoint FILE.")
-    else:
-        network = run.method.build()
+    network = build_network(run.method, run.checkpoint, seed=run.options.training.seed)
     if run.options.machine.recompute and run.trains:
         recompute_activations(network)
     return network.to(place.device)

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from cvgl_bench.data import cards, layouts
+from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.splits import Task
 from cvgl_bench.data.variants import PLAIN, Variant, default_sweep, find_variant
 from cvgl_bench.data.worlds import world_root
@@ -94,23 +95,12 @@ def on_variants(
     them; none takes those of a usual sweep. values: options that override those of the run, by origin.
     Everything that can be refused is refused before the first run.
     """
-    if not (folder / RESULT).exists():
-        raise UsageError(
-            f"{folder} is not a finished run: it has no {RESULT}. Give a folder that `run` wrote."
-        )
-    saved, _ = _saved_request(folder)
-    weights = folder / WEIGHTS
-    if issubclass(plugins.method(saved.method), TrainableMethod) and not (
-        weights.exists() or saved.checkpoint
-    ):
-        raise UsageError(f"{folder} holds no weights to evaluate: there is no {WEIGHTS}.")
+    again = finished_request(folder, plugins)
     plain = dataclasses.replace(
-        saved,
-        eval_only=True,
+        again,
         variant=str(PLAIN),
-        checkpoint=weights if weights.exists() else saved.checkpoint,
-        data_root=data_root or saved.data_root,
-        values={**saved.values, **values},
+        data_root=data_root or again.data_root,
+        values={**again.values, **values},
     )
     run = _resolve(plain, plugins, leaderboard=leaderboard, say=say)
     card = run.task.dataset
@@ -127,7 +117,24 @@ def _each_variant(run: Run, request: Request, variants: Iterable[Variant], outpu
         make_folder(place)
         id = run_id(run.method.name, run.task.dataset.name, run.task.split, variant=variant)
         _write_request(place, request, run.options, id)
-        yield dataclasses.replace(run, id=id, folder=place, task=_seen_as(run.task, variant))
+        yield dataclasses.replace(run, id=id, folder=place, task=seen_as(run.task, variant))
+
+
+def finished_request(folder: Path, plugins: Offers) -> Request:
+    """Return the request that evaluates a finished run's weights again, as they were evaluated.
+
+    Raises UsageError where the folder holds no finished run, or one without the weights that it trained.
+    """
+    if not (folder / RESULT).exists():
+        raise UsageError(
+            f"{folder} is not a finished run: it has no {RESULT}. Give a folder that `run` wrote."
+        )
+    saved, _ = _saved_request(folder)
+    weights = folder / WEIGHTS
+    checkpoint = weights if weights.exists() else saved.checkpoint
+    if checkpoint is None and issubclass(plugins.method(saved.method), TrainableMethod):
+        raise UsageError(f"{folder} holds no weights to evaluate: there is no {WEIGHTS}.")
+    return dataclasses.replace(saved, eval_only=True, checkpoint=checkpoint)
 
 
 def _saved_request(folder: Path) -> tuple[Request, str]:
@@ -157,14 +164,14 @@ def _saved_request(folder: Path) -> tuple[Request, str]:
 def read_task(
     plugins: Offers,
     *,
-    dataset: str,
+    dataset: str | Dataset,
     split: str,
     data_root: Path | None = None,
     cities: tuple[str, ...] | None = None,
     label_edition: str | None = None,
 ) -> Task:
     """Find a data set by name or card, generate it where it is a generated one, and read a split."""
-    card = cards.find_dataset(dataset, plugins.datasets)
+    card = dataset if isinstance(dataset, Dataset) else cards.find_dataset(dataset, plugins.datasets)
     root = layouts.find_root(card, data_root)
     if root is None:
         root = world_root(card)
@@ -197,7 +204,7 @@ def _resolve(
         id=run_id(method.name, card.name, request.split, variant=variant),
         folder=Path(),
         method=method(options.method),
-        task=_seen_as(task, variant),
+        task=seen_as(task, variant),
         options=options,
         plugins=plugins,
         leaderboard=leaderboard,
@@ -207,7 +214,7 @@ def _resolve(
     )
 
 
-def _seen_as(task: Task, variant: Variant) -> Task:
+def seen_as(task: Task, variant: Variant) -> Task:
     """Return a task whose test queries are seen as a variant; training sees them plain."""
     return dataclasses.replace(task, test=dataclasses.replace(task.test, variant=variant))
 

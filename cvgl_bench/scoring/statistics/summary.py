@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cvgl_bench.data.dataset import DEFAULT_DECENTRALITY_EDGES
 from cvgl_bench.foundation.errors import UsageError
-from cvgl_bench.scoring.metrics import Metric, reported, values_per_query
+from cvgl_bench.scoring.metrics import METRICS, Metric, reported, values_per_query
 from cvgl_bench.scoring.results import Estimate, Estimates, Metrics
 from cvgl_bench.scoring.statistics.bootstrap import aggregate_values, bootstrap, number_clusters
 from cvgl_bench.scoring.statistics.intervals import LEAST_CLUSTERS, percentiles, share_interval
@@ -36,10 +37,10 @@ def count_clusters(clusters: NDArray[np.int64]) -> int:
 
 def summarise(
     outcome: Outcome,
-    metrics: Iterable[Metric],
+    metrics: Iterable[Metric] = METRICS,
     *,
-    edges: Sequence[float],
-    seed: int,
+    edges: Sequence[float] = DEFAULT_DECENTRALITY_EDGES,
+    seed: int = 0,
     resamples: int = RESAMPLES,
     clusters: NDArray[np.int64] | None = None,
 ) -> Metrics:
@@ -48,8 +49,15 @@ def summarise(
     Fractions stay fractions. An empty stratum has count 0 and no value; a stratum of one cluster has
     no interval unless the metric is a share.
 
-    edges: decentrality edges of the bins; clusters: (Q,) labels of queries that are not independent,
-    by default the queries of one positive tile.
+    edges: decentrality edges of the bins; seed, resamples: of the bootstrap behind the intervals.
+    clusters: (Q,) labels of queries that are not independent, by default the queries of one positive tile.
+    Raises UsageError where no metric or no query is left.
+
+    >>> from cvgl_bench import score
+    >>> outcome, _ = score(np.eye(3), np.eye(3), truth=[0, 1, 0])
+    >>> recall = summarise(outcome, resamples=100).overall["recall@1"]
+    >>> round(recall.value, 3), recall.count
+    (0.667, 3)
     """
     chosen = reported(metrics, outcome)
     if not chosen or not len(outcome):
