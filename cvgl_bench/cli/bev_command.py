@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,15 +92,11 @@ def _write(view: ImageArray, path: Path) -> None:
     """Write an image in the format of its suffix, whole or not at all."""
     from PIL import Image
 
-    from cvgl_bench.foundation.errors import DataError, UsageError
+    from cvgl_bench.foundation.errors import UsageError
+    from cvgl_bench.foundation.whole_files import written_whole
 
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
         raise UsageError(f"{path} has no suffix of an image format that can be written, such as .png.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with written_whole(path) as temporary:
         Image.fromarray(view).save(temporary, kind)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error}. Choose another place.") from None

@@ -12,7 +12,6 @@ import errno
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -27,6 +26,7 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.embedding.images import Keep, gather
 from cvgl_bench.embedding.keys import Facts, split_facts
 from cvgl_bench.foundation import cache
+from cvgl_bench.foundation.whole_files import unfinished_name
 from cvgl_bench.method import View
 from cvgl_bench.networks.checkpoints import file_sha256
 
@@ -125,7 +125,7 @@ class EmbeddingStore:
             return gather(chain([first], batches), count)
         self._make_room(size)
         place = self._place(key)
-        unfinished = place.with_name(f".{place.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+        unfinished = unfinished_name(place)
         try:
             unfinished.mkdir(parents=True)
             _write_rows(unfinished / ROWS, chain([first], batches), shape)

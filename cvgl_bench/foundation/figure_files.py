@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvgl_bench.foundation.errors import DataError, UsageError
+from cvgl_bench.foundation.whole_files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,13 +21,10 @@ def check_format(path: Path) -> None:
 
 
 def save_figure(figure: Figure, path: Path, *, dots_per_inch: int) -> None:
-    """Write a figure under a temporary name and rename it; raises DataError where that is not possible."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    """Write a figure, and the folder it goes to; raises DataError where that is not possible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(temporary, dpi=dots_per_inch)
-        os.replace(temporary, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=dots_per_inch, format=path.suffix.lower().removeprefix("."))

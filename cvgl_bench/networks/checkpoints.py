@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from cvgl_bench.foundation.errors import CheckpointError
+from cvgl_bench.foundation.errors import CheckpointError, in_one_line
+from cvgl_bench.foundation.whole_files import written_whole
 
 if TYPE_CHECKING:
     from cvgl_bench.method import Method
@@ -28,29 +28,17 @@ FORMS = "It must be safetensors, or a PyTorch state dict of plain tensors."
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, *, metadata: dict[str, str]) -> None:
-    """Write tensors as safetensors under a temporary name and rename, replacing an earlier file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write tensors as safetensors, whole or not at all, replacing an earlier file."""
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    try:
-        temporary.touch()
+    with written_whole(path, error=CheckpointError) as temporary:
         usual = temporary.stat().st_mode
-        save_file(whole, temporary, metadata=metadata)
+        try:
+            save_file(whole, temporary, metadata=metadata)
+        except SafetensorError as error:
+            # It wraps what the operating system said.
+            raise OSError(in_one_line(error)) from None
         # safetensors makes files that nobody but their owner can read.
         temporary.chmod(usual)
-        _flush(temporary)
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{path} cannot be written: {error}. Free space or choose another place."
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file is on the disk: after a power cut its new name could else hold nothing."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

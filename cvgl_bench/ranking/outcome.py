@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from cvgl_bench.data.splits import Split
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.foundation.whole_files import written_whole
 
 OUTCOME = "outcome.parquet"
 """What a run folder calls its outcome."""
@@ -86,15 +86,8 @@ class Outcome:
 
     def save(self, path: Path) -> None:
         """Write the outcome as Parquet, whole or not at all; `pandas.read_parquet` reads it."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+        with written_whole(path) as temporary:
             self.to_frame().to_parquet(temporary, index=False)
-            os.replace(temporary, path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise DataError(
-                f"{path} cannot be written: {error}. Free space or choose another place."
-            ) from None
 
 
 EXTRA_PREFIX = "extra_"

@@ -8,14 +8,12 @@ from pathlib import Path
 
 from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.foundation.locks import locked
+from cvgl_bench.foundation.whole_files import remove_unfinished
 from cvgl_bench.scoring.results import RESULT
 from cvgl_bench.training.selection import BEST, BEST_EPOCH
 
 WEIGHTS, STATE, LOSSES, REQUEST = ("weights.safetensors", "state.safetensors", "losses.csv", "options.yaml")
 """Names of the files in a run folder, beside its record and its outcome."""
-
-HALF_WRITTEN = (".*.tmp", ".tmp*")
-"""Names of files before they are whole: ours, and those that safetensors writes before renaming."""
 
 
 def make_folder(folder: Path) -> None:
@@ -55,6 +53,6 @@ def claimed(folder: Path) -> Iterator[None]:
 
 def tidy(folder: Path) -> None:
     """Remove what only resuming needs, and what killed processes left half-written."""
-    for pattern in (STATE, BEST, BEST_EPOCH, *HALF_WRITTEN):
-        for path in folder.glob(pattern):
-            path.unlink()
+    remove_unfinished(folder)
+    for name in (STATE, BEST, BEST_EPOCH):
+        (folder / name).unlink(missing_ok=True)

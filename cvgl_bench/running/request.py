@@ -16,12 +16,13 @@ from cvgl_bench.data.splits import Task
 from cvgl_bench.data.variants import PLAIN, Variant, default_sweep, find_variant
 from cvgl_bench.data.worlds import world_root
 from cvgl_bench.foundation.errors import CvglError, UsageError, in_one_line
+from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.running.folder import REQUEST, WEIGHTS, claimed, make_folder
 from cvgl_bench.running.offers import Offers
 from cvgl_bench.running.options import RunOptions, resolve_run_options
 from cvgl_bench.running.run import Run, run_id
-from cvgl_bench.scoring.results import RESULT, write_text
+from cvgl_bench.scoring.results import RESULT
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,7 @@ def _write_request(folder: Path, request: Request, options: RunOptions, id: str)
     asked = dataclasses.asdict(dataclasses.replace(request, config=None, values={}))
     del asked["config"], asked["values"]
     record = {"id": id, "request": asked, "options": options.values()}
-    write_text(folder / REQUEST, yaml.safe_dump(_plain(record), sort_keys=False), replace=False)
+    write_text(folder / REQUEST, yaml.safe_dump(_plain(record), sort_keys=False), exclusive=True)
 
 
 def _plain(value: Any) -> Any:

@@ -11,13 +11,14 @@ from typing import Any
 from cvgl_bench.data.splits import Split
 from cvgl_bench.data.variants import PLAIN, Variant
 from cvgl_bench.foundation.errors import UsageError
+from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.ranking import OUTCOME, Outcome, read_outcome
 from cvgl_bench.report.comparison import OVERALL, Difference, compare
 from cvgl_bench.report.leaderboard.estimates import print_estimate
 from cvgl_bench.running.execution import execute
 from cvgl_bench.running.run import Run
 from cvgl_bench.scoring.metrics import Metric
-from cvgl_bench.scoring.results import Estimate, Result, write_text
+from cvgl_bench.scoring.results import Estimate, Result
 from cvgl_bench.scoring.statistics.paired import holm
 
 RECORD = "sweep.json"
@@ -108,7 +109,7 @@ def sweep(runs: Iterable[Run], metric: Metric) -> Sweep:
         ),
     )
     record = json.dumps(found.as_data(), indent=2, allow_nan=False)
-    write_text(found.folder / RECORD, record + "\n", replace=False)
+    write_text(found.folder / RECORD, record + "\n", exclusive=True)
     return found
 
 

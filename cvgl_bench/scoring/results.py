@@ -7,7 +7,6 @@ load: a field added later has a default, and tests/golden holds one file of each
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cvgl_bench.foundation.errors import ResultError
 from cvgl_bench.foundation.registry import NAME
+from cvgl_bench.foundation.whole_files import write_text
 
 SCHEMA_VERSION = 1
 
@@ -145,19 +145,4 @@ def write_result(result: Result, path: Path) -> None:
         text = json.dumps(result.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False)
     except ValueError as error:
         raise ResultError(f"{path} cannot be written: the result holds a value that is {error}.") from None
-    write_text(path, text + "\n", replace=False)
-
-
-def write_text(path: Path, text: str, *, replace: bool) -> None:
-    """Write a text file under a temporary name and rename it; `replace` allows an existing one."""
-    if not replace and path.exists():
-        raise ResultError(f"{path} exists and is never overwritten; choose another name.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ResultError(
-            f"{path} cannot be written: {error.strerror}. Free space or choose another."
-        ) from None
+    write_text(path, text + "\n", exclusive=True, error=ResultError)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cvgl_bench.foundation.errors import CheckpointError
-from cvgl_bench.scoring.results import write_text
+from cvgl_bench.foundation.whole_files import write_text
 
 
 class LossesFile:
@@ -35,4 +35,4 @@ class LossesFile:
         writer.writerow(row)
         self._text += lines.getvalue()
         self._epochs.add(epoch)
-        write_text(self._path, self._text, replace=True)
+        write_text(self._path, self._text)

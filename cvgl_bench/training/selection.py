@@ -12,9 +12,10 @@ from cvgl_bench.data.splits import Split, Task
 from cvgl_bench.evaluation.evaluate import Place, evaluate
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import TrainingError
+from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.method import Method
 from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
-from cvgl_bench.scoring.results import Selection, write_text
+from cvgl_bench.scoring.results import Selection
 from cvgl_bench.training.options import TrainingOptions
 
 BEST, BEST_EPOCH = "best.safetensors", "best.json"
@@ -64,7 +65,7 @@ class Selector:
         if recall > self._best:
             save_tensors(network.state_dict(), self._folder / BEST, metadata={"epoch": str(epoch)})
             record = json.dumps({"epoch": epoch, "recall@1": recall})
-            write_text(self._folder / BEST_EPOCH, record + "\n", replace=True)
+            write_text(self._folder / BEST_EPOCH, record + "\n")
             self._best, self._best_epoch = recall, epoch
         return recall
 

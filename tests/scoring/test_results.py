@@ -10,7 +10,6 @@ from cvgl_bench.scoring.results import (
     parse_result,
     read_result,
     write_result,
-    write_text,
 )
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -136,20 +135,3 @@ def test_an_unreadable_file_is_named(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ResultError, match=r"none\.json cannot be read"):
         read_result(tmp_path / "none.json")
-
-
-def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(ResultError, match="No space left on device. Free space"):
-        write_text(tmp_path / "page.md", "text", replace=True)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_text_is_replaced_only_where_that_is_asked_for(tmp_path):
-    path = tmp_path / "page.md"
-    write_text(path, "old", replace=False)
-    write_text(path, "new", replace=True)
-    assert path.read_text() == "new"

@@ -15,7 +15,7 @@ from cvgl_bench.data_tools.building.options import BuildOptions
 from cvgl_bench.data_tools.building.parts import Query
 from cvgl_bench.data_tools.building.photos import vertical_deg
 from cvgl_bench.data_tools.building.sheets import Sheet
-from cvgl_bench.scoring.results import write_text
+from cvgl_bench.foundation.whole_files import write_text
 
 EDITION = "built"
 RECORD = "build.json"
@@ -27,7 +27,7 @@ def write_card(path: Path, values: Mapping[str, Any]) -> None:
     # Through JSON, since YAML would write a list that occurs twice as an alias.
     plain = json.loads(json.dumps(values))
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)
-    write_text(path, text, replace=True)
+    write_text(path, text)
 
 
 def describe(

@@ -9,7 +9,7 @@ from cvgl_bench.data.layouts.folders import ALL_LABELS, TILE_LIST
 from cvgl_bench.data.layouts.labels import TILES_PER_LABEL
 from cvgl_bench.data_tools.building.parts import Query
 from cvgl_bench.data_tools.building.photos import Photo
-from cvgl_bench.scoring.results import write_text
+from cvgl_bench.foundation.whole_files import write_text
 
 SPLITS = "splits_new"
 
@@ -43,4 +43,4 @@ def write_lists(root: Path, city: str, *, tiles: TileNames, queries: Sequence[Qu
     folder = root / SPLITS / city
     folder.mkdir(parents=True, exist_ok=True)
     for stem, lines in files.items():
-        write_text(folder / f"{stem}.txt", "".join(f"{line}\n" for line in lines), replace=True)
+        write_text(folder / f"{stem}.txt", "".join(f"{line}\n" for line in lines))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +27,10 @@ from cvgl_bench.data_tools.fetch.download import FAILURES, download
 from cvgl_bench.data_tools.fetch.threads import in_threads
 from cvgl_bench.foundation.errors import DataError, UsageError
 from cvgl_bench.foundation.progress import Progress
-from cvgl_bench.scoring.results import write_text
+from cvgl_bench.foundation.whole_files import remove_unfinished, write_text
+from cvgl_bench.views.images import read_image
 
 CARD = "card.yaml"
-PARTIAL = ".build_partial"
 SHOWN_FAULTS = 5
 MOST_LATITUDE = 90
 FREE_OPTIONS = ("skip_bad", "title", "licence")
@@ -69,7 +67,7 @@ def make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: 
     if name in {sheet.city for sheet in given.pieces}:
         raise UsageError(f"The data set and one of its cities are both called '{name}'; give another --name.")
     root.mkdir(parents=True, exist_ok=True)
-    write_text(root / RECORD, _record(options, name), replace=True)
+    write_text(root / RECORD, _record(options, name))
     made = Made(root / CARD)
     there = _cut(root, given, options, bars, made)
     queries = _queries(given, there, options, made)
@@ -195,26 +193,21 @@ def _store(
     root: Path, queries: Sequence[Query], options: BuildOptions, panorama: bool, bars: Bars
 ) -> list[Fault]:
     """Write the photos that are not there yet; return those that cannot be decoded."""
-    partial, number = root / PARTIAL, count()
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     for city in {query.city for query in queries}:
-        (root / city / "panorama").mkdir(parents=True, exist_ok=True)
+        folder = root / city / "panorama"
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(folder)
 
     def write(query: Query) -> Fault | None:
         target = root / query.path
         if target.exists():
             return None
         try:
-            photos.store(
-                query.photo,
-                target,
-                partial / str(next(number)),
-                panorama=panorama,
-                width_px=options.panorama_width_px,
-            )
+            pixels = read_image(query.photo.path)
         except DataError as error:
             return Fault(query.photo.path, f"cannot be decoded ({error})")
+        width_px = options.panorama_width_px
+        photos.store(query.photo, target, pixels=pixels, panorama=panorama, width_px=width_px)
         return None
 
     faults = []
@@ -222,7 +215,6 @@ def _store(
         for fault in in_threads(write, queries, threads=os.cpu_count() or 1):
             bar.advance()
             faults += [fault] if fault else []
-    shutil.rmtree(partial)
     return faults
 
 

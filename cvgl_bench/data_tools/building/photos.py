@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ from cvgl_bench.data_tools.building.tables import column_names, position_fault, 
 from cvgl_bench.data_tools.fetch.download import encode
 from cvgl_bench.data_tools.fetch.north import north_aligned
 from cvgl_bench.foundation.errors import DataError, UsageError
-from cvgl_bench.views.images import read_image
+from cvgl_bench.foundation.whole_files import written_whole
+from cvgl_bench.views.images import ImageArray
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -135,18 +135,17 @@ def heading_fault(photo: Photo) -> Fault | None:
     return None
 
 
-def store(photo: Photo, target: Path, partial: Path, *, panorama: bool, width_px: int) -> None:
+def store(photo: Photo, target: Path, *, pixels: ImageArray, panorama: bool, width_px: int) -> None:
     """Write a photo whole or not at all: a panorama turned north and resized, any other as it is.
 
-    Raises DataError where the photo cannot be decoded.
+    pixels: what the photo shows. Raises DataError where `target` cannot be written.
     """
-    pixels = read_image(photo.path)
-    if panorama:
-        size = (width_px // 2, width_px)
-        partial.write_bytes(encode(north_aligned(pixels, photo.heading_deg or 0.0, size), target.suffix))
-    else:
-        shutil.copyfile(photo.path, partial)
-    os.replace(partial, target)
+    with written_whole(target) as temporary:
+        if panorama:
+            turned = north_aligned(pixels, photo.heading_deg or 0.0, (width_px // 2, width_px))
+            temporary.write_bytes(encode(turned, target.suffix))
+        else:
+            shutil.copyfile(photo.path, temporary)
 
 
 def vertical_deg(horizontal_deg: float, size_px: tuple[int, int]) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
 from cvgl_bench.data.splits import Split
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.foundation.whole_files import written_whole
 
 REFERENCES = "references.csv"
 QUERIES = "queries.csv"
@@ -35,15 +35,6 @@ def export(split: Split, folder: Path) -> list[Path]:
             raise DataError(f"{path} exists and is never overwritten; choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     for path, table in tables.items():
-        _write(table.rename_axis("row"), path)
+        with written_whole(path, exclusive=True) as temporary:
+            table.rename_axis("row").to_csv(temporary)
     return list(tables)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        table.to_csv(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error.strerror}.") from None

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvgl_bench.foundation.errors import ResultError
+from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.report.leaderboard.boards import Board, boards
 from cvgl_bench.report.leaderboard.pages import MARKER, dataset_page, index_page
 from cvgl_bench.report.leaderboard.published import Published, read_published
-from cvgl_bench.scoring.results import Result, read_result, write_result, write_text
+from cvgl_bench.scoring.results import Result, read_result, write_result
 
 if TYPE_CHECKING:
     from cvgl_bench.data.dataset import Dataset
@@ -64,7 +65,7 @@ def write(folder: Path, *, datasets: Registry[Dataset]) -> list[str]:
             raise ResultError(f"{path} is not a generated page and is not overwritten; move it elsewhere.")
     for name in changed:
         if name in pages:
-            write_text(folder / name, pages[name], replace=True)
+            write_text(folder / name, pages[name], error=ResultError)
         else:
             (folder / name).unlink()
     return changed

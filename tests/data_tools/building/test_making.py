@@ -93,8 +93,7 @@ def test_an_interrupted_build_goes_on(build, field):
         path.unlink()
     shutil.rmtree(root / "splits_new")
     (root / "card.yaml").unlink()
-    (root / ".build_partial").mkdir()
-    (root / ".build_partial" / "7").write_bytes(b"half")
+    (root / "area" / "panorama" / ".p03.png.1.0a.tmp").write_bytes(b"half")
     build("cut", **field)
     names = ("build.json", "card.yaml")
     assert {k: v for k, v in tree(root).items() if k not in names} == {
@@ -160,6 +159,15 @@ def test_a_truncated_photo_stops_or_is_left_out(build, field, tmp_path):
     made = build(**field, skip_bad=True)
     _, _, found = load(made)
     assert found.passed and [fault.path.name for fault in made.faults] == ["p03.png"]
+
+
+def test_a_full_disk_ends_the_build_even_where_bad_photos_are_left_out(build, field, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cvgl_bench.data_tools.building.photos.encode", full)
+    with pytest.raises(DataError, match="cannot be written: No space left on device"):
+        build(**field, skip_bad=True)
 
 
 def test_photos_outside_the_imagery_are_counted(build, field, tmp_path):
