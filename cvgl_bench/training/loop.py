@@ -174,7 +174,13 @@ def _by_distance(setting: Setting) -> NDArray[np.int64]:
         table[["lat", "lon"]].to_numpy(np.float64)
         for table in (setting.split.queries, setting.split.references)
     )
-    return gps_neighbours(*positions, truth=setting.split.truth, pool=setting.options.neighbour_pool)
+    return gps_neighbours(
+        *positions,
+        truth=setting.split.truth,
+        pool=setting.options.neighbour_pool,
+        metric=setting.options.neighbour_metric,
+        owner=setting.options.neighbour_owner,
+    )
 
 
 def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[np.int64]:
@@ -197,7 +203,8 @@ def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[
     )
     found = nearest(queries, references, pool + 1, index=setting.options.mine_index)
     setting.say(f"  mined for epoch {epoch}: {found}")
-    return similar_neighbours(used[found.rows], truth=split.truth, pool=pool)
+    owner = setting.options.neighbour_owner
+    return similar_neighbours(used[found.rows], truth=split.truth, pool=pool, owner=owner)
 
 
 def _train_batch(setting: Setting, state: Training, batch: dict[str, Tensor], *, steps: int) -> None:

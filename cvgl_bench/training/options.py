@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cvgl_bench.foundation.options import option
+from cvgl_bench.training.sampling.neighbours import NeighbourMetric, NeighbourOwner
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,12 @@ class TrainingOptions:
     )
     neighbour_select: int = option(64, "Neighbours that join a seed pair's batch.", least=2)
     neighbour_pool: int = option(128, "Nearest references that neighbours are drawn from.", least=2)
+    neighbour_metric: NeighbourMetric = option(
+        "great-circle", "Distance of geographic neighbours; published code takes degrees for radians."
+    )
+    neighbour_owner: NeighbourOwner = option(
+        "query", "What has neighbours: each query, or each reference by the last of its queries (published)."
+    )
     mine_every: int = option(
         4, "Epochs between searches for similar neighbours; 0 keeps the geographic ones.", least=0
     )

@@ -23,7 +23,11 @@ IRRELEVANT_OPTIONS = frozenset(
 
 IRRELEVANT_SECTION = "machine."
 
-LATER_OPTIONS = {"training.mine_index": "flat"}
+LATER_OPTIONS = {
+    "training.mine_index": "flat",
+    "training.neighbour_metric": "great-circle",
+    "training.neighbour_owner": "query",
+}
 """Options that earlier records lack, with what those runs did: they stand in one row with later ones."""
 
 

@@ -55,6 +55,36 @@ def test_every_query_of_a_tile_has_neighbours_of_its_own() -> None:
     assert found[:2, 0].tolist() == [4, 6]
 
 
+def published_neighbours(position: np.ndarray, pool: int) -> np.ndarray:
+    """The haversine of the published code, degrees fed as radians, over the full matrix."""
+    lat, lon = position.T
+    across, along = lat[:, None] - lat, lon[:, None] - lon
+    chord = np.sin(across / 2) ** 2 + np.cos(lat)[:, None] * np.cos(lat) * np.sin(along / 2) ** 2
+    np.fill_diagonal(chord, np.inf)
+    return np.argsort(chord, axis=1, kind="stable")[:, :pool]
+
+
+@pytest.mark.parametrize(("centre", "right"), [(39.29, (0.2, 0.55)), (60.17, (0.6, 1)), (-33.87, (0.6, 1))])
+def test_degrees_for_radians_give_the_published_neighbours(centre: float, right: tuple) -> None:
+    position = town(900, [(centre, 24.94)])
+    settings = {"truth": np.arange(900), "pool": 128}
+    found = gps_neighbours(position, position, **settings, metric="degrees-as-radians")
+    assert np.array_equal(found, published_neighbours(position, 128))
+    correct = gps_neighbours(position, position, **settings)
+    share = np.mean([np.isin(a, b).mean() for a, b in zip(found, correct, strict=True)])
+    assert right[0] < share < right[1]
+
+
+def test_neighbours_of_a_reference_are_those_of_its_centre() -> None:
+    lat = np.linspace(10, 10.01, 11)
+    references = np.stack([lat, np.full(11, 20.0)], axis=1)
+    queries = np.array([[lat[5] - 4e-4, 20.0], [lat[5] + 4e-4, 20.0], *references])
+    truth = np.array([5, 5, *range(11)])
+    shared = gps_neighbours(queries, references, truth=truth, pool=4, owner="reference")
+    centre = gps_neighbours(references, references, truth=np.arange(11), pool=4)
+    assert np.array_equal(shared, centre[truth])
+
+
 @pytest.mark.parametrize("references", [1, 2, 5])
 def test_fewer_references_than_the_pool(references: int) -> None:
     position = town(references, CENTRES[:1])
@@ -74,6 +104,15 @@ def test_similar_neighbours_leave_out_the_own_reference_and_keep_the_order() -> 
     nearest = np.array([[7, 3, 5], [3, 7, 5], [5, 7, 9]])
     truth = np.array([7, 7, 1])
     assert similar_neighbours(nearest, truth=truth, pool=2).tolist() == [[3, 5], [3, 5], [5, 7]]
+
+
+def test_of_a_references_queries_the_last_gives_the_neighbours() -> None:
+    nearest = np.array([[1, 2, 3], [0, 2, 3], [3, 0, 1], [2, 1, 3], [0, 1, 2]])
+    truth = np.array([0, 1, 0, 0, 1])
+    shared = similar_neighbours(nearest, truth=truth, pool=2, owner="reference")
+    own = similar_neighbours(nearest, truth=truth, pool=2)
+    assert own.tolist() == [[1, 2], [0, 2], [3, 1], [2, 1], [0, 2]]
+    assert shared.tolist() == [own[[3, 4, 3, 3, 4][row]].tolist() for row in range(5)]
 
 
 def test_similar_neighbours_pad_at_the_end() -> None:
