@@ -13,6 +13,7 @@ from cvgl_bench.minicity.grounds import Gardener
 from cvgl_bench.minicity.scene import Rgb, Scene
 from cvgl_bench.minicity.shapes import Plot, inset, rounded
 from cvgl_bench.minicity.streets import StreetGrid
+from cvgl_bench.minicity.traffic import CARS_SEED
 
 Floats = NDArray[np.float64]
 
@@ -39,24 +40,31 @@ LOT_GAP_SHARE = 0.06
 """Chance that a lot in a closed front stays empty: a yard or a passage."""
 
 
-def add_block(scene: Scene, grid: StreetGrid, i: int, j: int) -> None:
-    """Draw block (i, j) of the city into the scene, the same whatever else the scene holds."""
+def add_block(scene: Scene, grid: StreetGrid, i: int, j: int, *, visit: int) -> None:
+    """Draw block (i, j) of the city into the scene, the same whatever else the scene holds.
+
+    visit: key of the capture, which has cars of its own.
+    """
     corners, half_m = grid.block(i, j)
     kerb = inset(corners, half_m)
     if kerb is None:
         return
-    BlockPainter(scene, grid, generator(grid.seed, i, j)).add(kerb, half_m, water=grid.is_river(i))
+    cars = generator(grid.seed, i, j, CARS_SEED, visit)
+    painter = BlockPainter(scene, grid, generator(grid.seed, i, j), cars)
+    painter.add(kerb, half_m, water=grid.is_river(i))
 
 
 class BlockPainter:
-    """Draws one block; every draw comes from the block's own generator."""
+    """Draws one block; every draw comes from the block's own generators."""
 
-    def __init__(self, scene: Scene, grid: StreetGrid, rng: np.random.Generator) -> None:
+    def __init__(
+        self, scene: Scene, grid: StreetGrid, rng: np.random.Generator, cars: np.random.Generator
+    ) -> None:
         self.scene = scene
         self.style = replace(grid.style, pavement=_paving(grid.style.pavement, rng))
         self.rng = rng
         self.build = Builder(scene, self.style, rng)
-        self.plant = Gardener(scene, self.style, rng)
+        self.plant = Gardener(scene, self.style, rng, cars)
 
     def add(self, kerb: Floats, half_m: Floats, *, water: bool) -> None:
         """Draw the pavement inside the kerb (4, 2), then what the style puts on the block."""

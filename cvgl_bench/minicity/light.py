@@ -1,11 +1,9 @@
-"""The one sun and the sky of a city, and how strongly they light a surface."""
+"""The sun and the sky over one visit to a city, and how strongly they light a surface."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-from cvgl_bench.minicity.style import CityStyle
 
 Floats = NDArray[np.float64]
 
@@ -18,8 +16,8 @@ SUN = np.array([0.62, 0.57, 0.50], np.float32)
 class Light:
     """Direction and strength of the light; the map's axes are x east and y south."""
 
-    def __init__(self, style: CityStyle) -> None:
-        azimuth, elevation = np.radians(style.sun_azimuth_deg), np.radians(style.sun_elevation_deg)
+    def __init__(self, azimuth_deg: float, elevation_deg: float) -> None:
+        azimuth, elevation = np.radians(azimuth_deg), np.radians(elevation_deg)
         self.azimuth_rad = float(azimuth)
         self.elevation_rad = float(elevation)
         self.towards_sun = np.array([np.sin(azimuth), -np.cos(azimuth)])

@@ -6,28 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cvgl_bench.minicity.capture import Capture
 from cvgl_bench.minicity.light import Light
 from cvgl_bench.minicity.raster import Rasters, placed_crown
 from cvgl_bench.minicity.scene import Tree
 
-OTHER_DAY = (0.93, 0.97, 1.02)
-"""Gain of the overhead camera per colour channel: tiles were not taken with the street camera."""
-HAZE_ADDED = 9.0
 CROWN_SELF_SHADOW_CM = 150
 
 
-def overhead_view(rasters: Rasters, trees: list[Tree], light: Light, margin: int) -> NDArray[np.uint8]:
+def overhead_view(
+    rasters: Rasters, trees: list[Tree], light: Light, capture: Capture, margin: int
+) -> NDArray[np.uint8]:
     """Return the region from above, (H, W, 3), one pixel per cell, without the outer `margin` cells."""
     rasters = rasters.within(margin)
     image = rasters.lit[..., :3].copy()
+    leaves_gain = np.array(capture.leaves_gain, np.float32)
     for tree in sorted(trees, key=lambda t: t.height_m):
-        _add_crown(image, rasters, tree, light)
-    graded = [np.clip(np.arange(256) * gain + HAZE_ADDED, 0, 255).astype(np.uint8) for gain in OTHER_DAY]
+        _add_crown(image, rasters, tree, light, leaves_gain)
+    levels = np.arange(256)
+    graded = [np.clip(levels * gain + capture.haze, 0, 255).astype(np.uint8) for gain in capture.camera_gain]
     table = np.concatenate(graded)
     return np.asarray(Image.fromarray(image).point(table.tolist()))
 
 
-def _add_crown(image: NDArray[np.uint8], rasters: Rasters, tree: Tree, light: Light) -> None:
+def _add_crown(
+    image: NDArray[np.uint8], rasters: Rasters, tree: Tree, light: Light, leaves_gain: NDArray[np.float32]
+) -> None:
     crown = placed_crown(rasters.canvas, tree)
     if crown is None:
         return
@@ -36,7 +40,7 @@ def _add_crown(image: NDArray[np.uint8], rasters: Rasters, tree: Tree, light: Li
     above = rasters.height_cm[rows, columns] < top_cm
     sunny = top_cm + CROWN_SELF_SHADOW_CM >= rasters.shadow_cm[rows, columns]
     strength = light.ambient + sunny[..., None] * light.sun
-    colour = np.array(tree.leaves_rgb, np.float32) * strength * crown.bright[..., None]
+    colour = np.array(tree.leaves_rgb, np.float32) * leaves_gain * strength * crown.bright[..., None]
     seen = (crown.alpha & above)[..., None]
     np.copyto(image[rows, columns], np.clip(colour, 0, 255).astype(np.uint8), where=seen)
 

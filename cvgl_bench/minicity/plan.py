@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvgl_bench.minicity.blocks import add_block
+from cvgl_bench.minicity.capture import Capture
 from cvgl_bench.minicity.scene import Scene
 from cvgl_bench.minicity.streets import ACROSS, ALONG, StreetGrid
 from cvgl_bench.minicity.traffic import StreetPainter
@@ -15,14 +16,17 @@ Floats = NDArray[np.float64]
 ROAD_GRAIN = 0.1
 
 
-def draw_scene(grid: StreetGrid, low: Floats, high: Floats) -> Scene:
-    """Return everything of the city that may reach into the rectangle from `low` to `high` (metres)."""
-    scene = Scene(grid.style.asphalt, ROAD_GRAIN)
+def draw_scene(grid: StreetGrid, low: Floats, high: Floats, capture: Capture) -> Scene:
+    """Return all of the city, as one visit finds it, that may reach into a rectangle.
+
+    low, high: the rectangle's corners (x, y) in metres.
+    """
+    scene = Scene(grid.style.asphalt, ROAD_GRAIN, capture.changes)
     columns, rows = grid.window(low, high)
     places = [(i, j) for j in rows for i in columns if _near(grid, i, j, low, high)]
     for i, j in places:
-        add_block(scene, grid, i, j)
-    painter = StreetPainter(scene, grid)
+        add_block(scene, grid, i, j, visit=capture.key)
+    painter = StreetPainter(scene, grid, visit=capture.key)
     for i, j in places:
         for axis in (ALONG, ACROSS):
             painter.add(axis, i, j)

@@ -1,4 +1,4 @@
-"""Textures made once per process: the grain of surfaces, crowns from above, trees from the side."""
+"""Textures made once per process: crowns from above, trees from the side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-GRAIN_CELLS = 1024
 CROWN_CELLS = 64
 SPRITE_SHAPE = (96, 64)
 VARIANTS = 6
@@ -53,14 +52,6 @@ def _dice_table() -> NDArray[np.float32]:
 def dice(place: NDArray[np.integer]) -> NDArray[np.float32]:
     """Return numbers in [0, 1) that depend only on integers: a table, for pixels by the million."""
     return _dice_table().take(place & (DICE - 1))
-
-
-@cache
-def grain_texture() -> NDArray[np.float32]:
-    """Return periodic noise of several octaves, (1024, 1024), of about unit range."""
-    rng = np.random.default_rng(11)
-    octaves = ((8, 0.35), (64, 0.45), (256, 0.5), (512, 0.55))
-    return sum(weight * smooth_noise(rng, GRAIN_CELLS, cells) for cells, weight in octaves)
 
 
 @cache

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from cvgl_bench.minicity.grain import grain
 from cvgl_bench.minicity.light import Light
-from cvgl_bench.minicity.plants import crown_stamp, grain_texture
+from cvgl_bench.minicity.plants import crown_stamp
 from cvgl_bench.minicity.scene import Scene, ShapeTable, Tree
 from cvgl_bench.minicity.shapes import edge_lengths, inward_normals
 
@@ -65,8 +66,8 @@ class Rasters:
         return Rasters(smaller, self.table, *parts)
 
 
-def rasterise(scene: Scene, canvas: Canvas, light: Light) -> Rasters:
-    """Return the rasters of a scene."""
+def rasterise(scene: Scene, canvas: Canvas, light: Light, *, seed: int) -> Rasters:
+    """Return the rasters of a scene; its grain follows from `seed`."""
     table = scene.table()
     ids = _draw_ids(scene, canvas)
     height_cm = (np.round(table.top_m * 100).astype(np.int16))[ids]
@@ -76,7 +77,8 @@ def rasterise(scene: Scene, canvas: Canvas, light: Light) -> Rasters:
     for tree in scene.trees:
         _raise_crown(blockers_cm, canvas, tree)
     shadow_cm = _shadow_heights(blockers_cm, canvas.m_per_cell, light)
-    lit = _lit(ids, height_cm, shadow_cm, shade, table, canvas, light)
+    texture = grain(seed, canvas.left, canvas.top, canvas.width, canvas.height)
+    lit = _lit(ids, height_cm, shadow_cm, shade, table, light, texture)
     return Rasters(canvas, table, ids, height_cm, shadow_cm, lit)
 
 
@@ -194,18 +196,14 @@ def _lit(
     shadow_cm: NDArray,
     shade: NDArray,
     table: ShapeTable,
-    canvas: Canvas,
     light: Light,
+    texture: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
-    texture = grain_texture()
-    size = texture.shape[0]
-    across = (canvas.left + np.arange(canvas.width)) % size
     out = np.empty((*ids.shape, 4), np.uint8)
-    for top in range(0, canvas.height, STRIP_ROWS):
-        rows = slice(top, min(top + STRIP_ROWS, canvas.height))
-        down = (canvas.top + np.arange(rows.start, rows.stop)) % size
+    for top in range(0, len(ids), STRIP_ROWS):
+        rows = slice(top, min(top + STRIP_ROWS, len(ids)))
         row_ids = ids[rows]
-        surface = 1 + table.grain[row_ids] * texture[down][:, across]
+        surface = 1 + table.grain[row_ids] * texture[rows]
         sunny = height_cm[rows] >= shadow_cm[rows] - np.int16(SELF_SHADOW_CM)
         sun = shade[rows] * (sunny * np.float32(1 / SHADE_ONE))
         for channel in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cvgl_bench.minicity.capture import Capture, overhead_capture, street_capture
 from cvgl_bench.minicity.chance import city_seed, generator
 from cvgl_bench.minicity.labels import label_line, panorama_name, tile_name
 from cvgl_bench.minicity.light import Light
@@ -17,6 +19,7 @@ from cvgl_bench.minicity.panorama import StreetCamera
 from cvgl_bench.minicity.plan import draw_scene
 from cvgl_bench.minicity.queries import clear_of_obstacles, spread, street_positions
 from cvgl_bench.minicity.raster import Canvas, Rasters, rasterise
+from cvgl_bench.minicity.scene import Scene
 from cvgl_bench.minicity.sky import Sky
 from cvgl_bench.minicity.streets import StreetGrid
 from cvgl_bench.minicity.style import STYLES
@@ -27,7 +30,11 @@ Floats = NDArray[np.float64]
 
 MARGIN_M = SIGHT_M + 3
 """Drawn around a region, so that views and shadows do not end at its border."""
-QUERIES_SEED, CAMERA_SEED = 4, 5
+QUERIES_SEED, CAMERA_SEED, POSITION_SEED = 4, 5, 7
+
+
+EDGE_PX = 0.01
+"""Recorded positions keep this far from the edge of the tiled map."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +52,13 @@ def write_region(plan: WorldPlan, region: Region, root: Path) -> RegionLines:
     """Write the images of a region under `root` and return its lines; needs nothing but its arguments."""
     frame, style = CityFrame(plan, region.city), STYLES[region.city]
     seed = city_seed(plan.seed, region.city)
-    grid, light = StreetGrid(style, seed), Light(style)
+    grid = StreetGrid(style, seed)
     margin = int(np.ceil(MARGIN_M * plan.supersample / frame.m_per_px))
     canvas = _canvas(frame, region, margin)
-    low = np.array([canvas.left, canvas.top]) * canvas.m_per_cell
-    scene = draw_scene(grid, low, low + np.array([canvas.width, canvas.height]) * canvas.m_per_cell)
-    rasters = rasterise(scene, canvas, light)
-    tiles = _write_tiles(frame, region, overhead_view(rasters, scene.trees, light, margin), root)
+    tiles = _write_tiles(frame, region, _from_above(plan, grid, canvas, margin), root)
+    street = street_capture(style, seed, changed=plan.changed)
+    light = _light(street)
+    scene, rasters = _drawn(grid, canvas, street, light)
     places = _panorama_places(frame, region, grid, rasters)
     view, sky = _surroundings(plan, region.city)
     camera = StreetCamera(view, sky, light, rasters, scene.trees)
@@ -59,11 +66,35 @@ def write_region(plan: WorldPlan, region: Region, root: Path) -> RegionLines:
     return RegionLines(region.city, tiles, labels, region.first_panorama)
 
 
+def _from_above(plan: WorldPlan, grid: StreetGrid, canvas: Canvas, margin: int) -> NDArray[np.uint8]:
+    """Return the region as the overhead camera found it, which is off the map by a few cells."""
+    capture = overhead_capture(
+        grid.style, grid.seed, changed=plan.changed, registration_m=plan.registration_m
+    )
+    east, south = (round(m / canvas.m_per_cell) for m in capture.offset_m)
+    canvas = dataclasses.replace(canvas, left=canvas.left - east, top=canvas.top - south)
+    light = _light(capture)
+    scene, rasters = _drawn(grid, canvas, capture, light)
+    return overhead_view(rasters, scene.trees, light, capture, margin)
+
+
+def _drawn(grid: StreetGrid, canvas: Canvas, capture: Capture, light: Light) -> tuple[Scene, Rasters]:
+    low = np.array([canvas.left, canvas.top]) * canvas.m_per_cell
+    high = low + np.array([canvas.width, canvas.height]) * canvas.m_per_cell
+    scene = draw_scene(grid, low, high, capture)
+    return scene, rasterise(scene, canvas, light, seed=grid.seed + capture.key)
+
+
+def _light(capture: Capture) -> Light:
+    return Light(capture.sun_azimuth_deg, capture.sun_elevation_deg)
+
+
 @lru_cache(maxsize=1)
 def _surroundings(plan: WorldPlan, city: str) -> tuple[View, Sky]:
     """Return what the regions of a city share."""
-    view, style = View(plan, STYLES[city]), STYLES[city]
-    return view, Sky(view, style, Light(style), city_seed(plan.seed, city))
+    view, style, seed = View(plan, STYLES[city]), STYLES[city], city_seed(plan.seed, city)
+    light = _light(street_capture(style, seed, changed=plan.changed))
+    return view, Sky(view, style, light, seed)
 
 
 def _canvas(frame: CityFrame, region: Region, margin: int) -> Canvas:
@@ -97,7 +128,7 @@ def _write_tiles(frame: CityFrame, region: Region, view: NDArray[np.uint8], root
 
 
 def _panorama_places(frame: CityFrame, region: Region, grid: StreetGrid, rasters: Rasters) -> Floats:
-    """Return the positions (N, 2) in metres of the region's panoramas, in the order of the lists."""
+    """Return where (N, 2), in metres, the region's panoramas are taken, in the order of the lists."""
     plan = frame.plan
     half = plan.stride_px / 2
     low = np.array(frame.tile_centre_px(region.rows[0], region.columns[0])) - half
@@ -118,10 +149,20 @@ def _write_panoramas(
     seed = city_seed(frame.plan.seed, region.city)
     labels = []
     for k, (x_m, y_m) in enumerate(places):
-        x_px, y_px = x_m / frame.m_per_px, y_m / frame.m_per_px
-        name = panorama_name(frame, x_px, y_px)
         rng = generator(seed, CAMERA_SEED, region.first_panorama + k)
+        x_px, y_px = _recorded_px(frame, x_m, y_m, generator(seed, POSITION_SEED, region.first_panorama + k))
+        name = panorama_name(frame, x_px, y_px)
         image = camera.shoot(x_m, y_m, rng)
         image.save(root / region.city / "panorama" / name, quality=frame.plan.jpeg_quality)
         labels.append(label_line(frame, name, x_px, y_px))
     return labels
+
+
+def _recorded_px(frame: CityFrame, x_m: float, y_m: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the map position that is recorded for a panorama: off by a little, and inside the city."""
+    plan = frame.plan
+    tiles = plan.tiles_per_side - (1 if plan.layout == "vigor" else 0)
+    edge_px = tiles / 2 * plan.stride_px - EDGE_PX
+    error_m = rng.normal(0, plan.position_m, 2)
+    x_px, y_px = np.clip((np.array([x_m, y_m]) + error_m) / frame.m_per_px, -edge_px, edge_px).tolist()
+    return x_px, y_px

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,16 @@ class Tree:
     """Which of the `plants.VARIANTS` shapes of its species."""
 
 
+class Visit(Protocol):
+    """What a scene asks of the visit that it is drawn for."""
+
+    def stands(self, tree: Tree) -> bool:
+        """Return whether a tree is there."""
+
+    def seen(self, solid: Solid, x_m: float, y_m: float) -> Solid | None:
+        """Return a solid around (x_m, y_m) as it is found, None where it is gone."""
+
+
 @dataclass(frozen=True)
 class ShapeTable:
     """One row for each shape that the raster's ids point into; row 0 is the bare road."""
@@ -93,7 +103,8 @@ class ShapeTable:
 class Scene:
     """A drawing in painter's order: what is painted later covers what was painted before."""
 
-    def __init__(self, road_rgb: Rgb, road_grain: float) -> None:
+    def __init__(self, road_rgb: Rgb, road_grain: float, visit: Visit | None = None) -> None:
+        self._visit = visit
         self.polygons: list[tuple[Floats, int]] = []
         """(M, 2) corners in metres, and the row of the shape."""
         self.trees: list[Tree] = []
@@ -112,9 +123,18 @@ class Scene:
         for polygon in polygons[None] if polygons.ndim == 2 else polygons:
             self.polygons.append((polygon, row))
 
+    def plant(self, tree: Tree) -> None:
+        """Plant a tree, unless the visit finds it gone."""
+        if self._visit is None or self._visit.stands(tree):
+            self.trees.append(tree)
+
     def solid(self, corners: Floats, solid: Solid, *, grain: float = 0.08) -> int:
-        """Stand a solid on its (4, 2) corners and return its row."""
+        """Stand a solid on its (4, 2) corners and return its row; one that is gone is not painted."""
         row = len(self._rows)
+        seen = solid if self._visit is None else self._visit.seen(solid, *corners.mean(0).tolist())
+        if seen is None:
+            return self.surface((0, 0, 0))
+        solid = seen
         self._rows.append((solid.kind, solid.top_m, solid.roof_rgb, grain, row, solid, corners))
         self.polygons.append((corners, row))
         return row

@@ -74,9 +74,10 @@ def add_car(scene: Scene, middle: Floats, ahead: Floats, rng: np.random.Generato
 class StreetPainter:
     """Marks the streets of a scene and puts cars on them."""
 
-    def __init__(self, scene: Scene, grid: StreetGrid) -> None:
+    def __init__(self, scene: Scene, grid: StreetGrid, *, visit: int) -> None:
         self.scene = scene
         self.grid = grid
+        self._visit = visit
         self._white = scene.surface(WHITE, grain=0.08, kind=Kind.ROAD)
         self._yellow = scene.surface(YELLOW, grain=0.08, kind=Kind.ROAD)
 
@@ -100,7 +101,7 @@ class StreetPainter:
         for at_m, wanted in zip((first_m + 0.4, last_m - CROSSING_M - 0.4), crossed, strict=True):
             if wanted:
                 self._crossing(street, axes, at_m)
-        self._cars(street, axes, ends_m, generator(self.grid.seed, CARS_SEED, axis, i, j))
+        self._cars(street, axes, ends_m, generator(self.grid.seed, CARS_SEED, axis, i, j, self._visit))
 
     def _strips(
         self, street: Street, axes: Floats, from_m: Floats, to_m: Floats, offset_m: float | Floats

@@ -78,12 +78,12 @@ def query_positions(root: Path, frame: CityFrame) -> list[tuple[str, float, floa
 
 
 @pytest.mark.parametrize("city", ["London", "Sydney"])
-def test_birds_eye_views_fit_the_tiles_in_one_heading_only(city, dress_plan, dress_root):
+def test_birds_eye_views_fit_the_tiles_in_one_heading_only(city, dress_plan, exact_root):
     frame = CityFrame(dress_plan, city)
-    whole = city_map(dress_root, frame)
+    whole = city_map(exact_root, frame)
     right, turned, moved = [], [], []
-    for name, x_px, y_px in query_positions(dress_root, frame):
-        view = birds_eye(grey(dress_root / city / "panorama" / name))
+    for name, x_px, y_px in query_positions(exact_root, frame):
+        view = birds_eye(grey(exact_root / city / "panorama" / name))
         ground = patch(whole, frame, x_px, y_px)
         right.append(correlation(view, ground))
         turned.append([correlation(np.rot90(view, turns), ground) for turns in (1, 2, 3)])

@@ -39,7 +39,7 @@ def test_every_parameter_changes_the_digest():
     changed = dict(
         name="other", layout="vigor", cities=("London",), tiles_per_side=8, tile_px=96, zoom=17.5,
         panoramas_per_city=10, panorama_px=(64, 128), eye_m=2.5, seed=1, supersample=1, region_tiles=4,
-        jpeg_quality=80,
+        jpeg_quality=80, registration_m=2.0, position_m=2.0, changed=0.1,
     )  # fmt: skip
     assert set(changed) == {field.name for field in dataclasses.fields(MINI_DRESS)}
     digests = {
