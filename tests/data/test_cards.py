@@ -6,6 +6,7 @@ import yaml
 from cvgl_bench.data import cards, layouts
 from cvgl_bench.foundation.errors import DataError, UnknownNameError
 from cvgl_bench.minicity import MINI_DRESS, MINI_VIGOR
+from cvgl_bench.minicity.world import GENERATOR_VERSION
 from cvgl_bench.plugins import load_plugins
 
 VALID = {
@@ -40,6 +41,9 @@ def test_the_generated_worlds_are_what_their_cards_say():
         card = found[plan.name]
         assert card.generated == plan.name and card.layout == plan.layout
         assert card.cities == plan.cities
+        assert card.label_editions == (f"generator-{GENERATOR_VERSION}",), (
+            "records tell old worlds apart by it"
+        )
         assert tuple(card.tile["size_px"]) == (plan.tile_px, plan.tile_px) and card.tile["zoom"] == plan.zoom
         assert tuple(card.panorama["size_px"]) == plan.panorama_px
         assert card.counts["tiles"] == len(plan.cities) * plan.tiles_per_city

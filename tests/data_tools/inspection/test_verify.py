@@ -8,6 +8,7 @@ from PIL import Image
 from cvgl_bench.data_tools.inspection import verify
 from cvgl_bench.data_tools.inspection.decoding import Decoded
 from cvgl_bench.foundation.errors import OptionError
+from cvgl_bench.minicity.world import GENERATOR_VERSION
 
 
 def grouped(root, cities):
@@ -34,7 +35,7 @@ def test_a_generated_world_passes(copy, name):
     found = verify(card, root)
     assert found.passed, [str(p) for p in found.problems]
     assert found.checked == {"labels": 48, "images": 42}
-    assert found.label_edition == "generated" and found.tile_coordinate == "centre"
+    assert found.label_edition == f"generator-{GENERATOR_VERSION}" and found.tile_coordinate == "centre"
     assert [city.city for city in found.cities] == list(card.cities) and found.notes == []
 
 
