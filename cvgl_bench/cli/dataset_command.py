@@ -15,6 +15,7 @@ class DatasetGroup(LazyGroup):
         "verify": "Check a copy: labels, images, geometry, copies, leakage.",
         "stats": "Describe a split city by city, with a figure.",
         "show": "Draw a query: its panorama, its tile, its bird's-eye view.",
+        "probe": "Look for shortcuts: can it be solved without seeing the place?",
         "export": "Write a split's rows as CSV, in the order that embeddings follow.",
         "fetch": "Download the images that a data set's lists name.",
         "build": "Make a data set of your own.",
