@@ -17,7 +17,7 @@ from PIL import Image
 
 from cvgl_bench.data import layouts
 from cvgl_bench.data.cards import builtin_cards
-from cvgl_bench.data_tools.fetch.client import Client, Manners
+from cvgl_bench.data_tools.fetch.client import Client, ClientOptions
 from cvgl_bench.data_tools.fetch.download import download
 from cvgl_bench.data_tools.fetch.overhead import XyzProvider
 from cvgl_bench.data_tools.fetch.provider import Wanted
@@ -113,7 +113,7 @@ def test_fifty_connections(tmp_path, capsys, monkeypatch):
     lat, lon = geo.from_mercator_px(x, y, 10)
     items = [Wanted(f"Aa/{n}.jpg", lat[n], lon[n], (224, 224)) for n in range(REQUESTS)]
     try:
-        with Client(Manners(connections=CONNECTIONS, rate_per_s=0), allow_private=True) as client:
+        with Client(ClientOptions(connections=CONNECTIONS, rate_per_s=0), allow_private=True) as client:
             provider = XyzProvider(client, {"url": url, "zoom": 10})
             began = time.perf_counter()
             report = download(

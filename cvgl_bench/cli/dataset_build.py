@@ -11,7 +11,7 @@ import click
 
 from cvgl_bench.cli.flags import flags, gathered
 from cvgl_bench.data_tools.building.options import BuildOptions
-from cvgl_bench.data_tools.fetch.client import Manners
+from cvgl_bench.data_tools.fetch.client import ClientOptions
 
 if TYPE_CHECKING:
     from cvgl_bench.data.splits import Task
@@ -28,7 +28,7 @@ FIGURE = "map.png"
 @click.option("--accept-terms", is_flag=True, help="Accept the terms of imagery that is fetched.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the report, as JSON.")
 @flags(BuildOptions)
-@flags(Manners)
+@flags(ClientOptions)
 def command(out: Path, **given: Any) -> None:
     """Build a data set in the folder OUT: tiles, photos, labels, splits and a card.
 
@@ -50,7 +50,7 @@ def command(out: Path, **given: Any) -> None:
     options = gathered(BuildOptions, given)
     name = given["name"] or re.sub(r"[^A-Za-z0-9._-]+", "-", out.resolve().name)
     _require_terms(options, accepted=given["accept_terms"])
-    with Client(gathered(Manners, given), allow_private=given["allow_private"]) as client:
+    with Client(gathered(ClientOptions, given), allow_private=given["allow_private"]) as client:
         made = make(options, out, name=name, client=client, bars=progress)
     task = _read_back(made, out)
     if given["as_json"]:

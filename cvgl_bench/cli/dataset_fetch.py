@@ -11,7 +11,7 @@ import click
 
 from cvgl_bench.cli.dataset_place import Place, place_options
 from cvgl_bench.cli.flags import flags, gathered
-from cvgl_bench.data_tools.fetch.client import Manners
+from cvgl_bench.data_tools.fetch.client import ClientOptions
 
 if TYPE_CHECKING:
     from cvgl_bench.data.dataset import Dataset
@@ -41,7 +41,7 @@ URL_HELP = (
 @click.option("--check", is_flag=True, help="First compare files with the manifest; fetch anew what differs.")
 @click.option("--dry-run", is_flag=True, help="Only count files, requests and bytes.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the report, as JSON.")
-@flags(Manners)
+@flags(ClientOptions)
 def command(place: Place, **given: Any) -> None:
     """Fetch the images that the lists of DATASET name.
 
@@ -59,7 +59,7 @@ def command(place: Place, **given: Any) -> None:
 
     if place.card.generated:
         raise UsageError(f"{place.card.name} is generated on first use; there is nothing to fetch.")
-    with Client(gathered(Manners, given), allow_private=given["allow_private"]) as client:
+    with Client(gathered(ClientOptions, given), allow_private=given["allow_private"]) as client:
         providers = _providers(place.card, client, given, load_plugins().providers)
         _fetch(place, providers, client, given)
 
@@ -86,7 +86,7 @@ def _fetch(
         jobs = listing.jobs_of(card, root, **chosen)
         with progress(sum(entry.listed for entry in found.values()), f"fetch {card.name}") as bar:
             report = download.download(
-                jobs, root, connections=client.manners.connections, stop=client.stop, progress=bar
+                jobs, root, connections=client.options.connections, stop=client.stop, progress=bar
             )
         _print_report(report, say)
     if given["as_json"]:

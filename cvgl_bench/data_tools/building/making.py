@@ -143,7 +143,7 @@ def _cut(root: Path, given: Inputs, options: BuildOptions, bars: Bars, made: Mad
     total = sum(sheet.rows * sheet.columns for sheet in pieces)
     jobs = ((given.provider, wanted) for sheet in pieces for wanted in sheet.wanted(suffix))
     with bars(total, "cut tiles") as bar:
-        report = download(jobs, root, connections=client.manners.connections, stop=client.stop, progress=bar)
+        report = download(jobs, root, connections=client.options.connections, stop=client.stop, progress=bar)
     if report.failed > report.missing:
         raise DataError(
             f"{report.failed - report.missing} tiles could not be had, see {root / FAILURES}. The first: "

@@ -18,9 +18,9 @@ from cvgl_bench.data_tools.building.options import BuildOptions
 from cvgl_bench.data_tools.building.photos import Fault, Photo
 from cvgl_bench.data_tools.building.tables import column_names, position_fault, read_rows
 from cvgl_bench.data_tools.fetch.client import Client
+from cvgl_bench.data_tools.fetch.lru_cache import LruCache
 from cvgl_bench.data_tools.fetch.mosaic import crop
 from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
-from cvgl_bench.data_tools.fetch.shared import Shared
 from cvgl_bench.data_tools.fetch.xyz import Template, TileStore, local_tiles, remote_tiles
 from cvgl_bench.foundation.errors import DataError, OptionError, UsageError
 from cvgl_bench.foundation.geo import mercator_px
@@ -101,7 +101,7 @@ class SheetProvider(Provider):
     def __init__(self, client: Client, store: TileStore | None) -> None:
         super().__init__(client, {})
         self._store = store
-        self._images: Shared[Path, ImageArray] = Shared(
+        self._images: LruCache[Path, ImageArray] = LruCache(
             read_image, size=lambda image: image.nbytes, most_bytes=IMAGE_BYTES
         )
 

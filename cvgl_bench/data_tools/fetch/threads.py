@@ -5,20 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
 
 WAITING_PER_THREAD = 4
-_END = object()
-
-
-class _Raised:
-    """An exception on its way from a thread to the caller."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
 
 
 def in_threads(
@@ -30,38 +24,19 @@ def in_threads(
     the iteration early. `stop` is set then, which lets jobs that wait give up.
     """
     stop = stop or threading.Event()
-    source, lock = iter(jobs), threading.Lock()
-    results: queue.Queue[Any] = queue.Queue(WAITING_PER_THREAD * threads)
-
-    def draw() -> Any:
-        with lock:
-            return next(source, _END)
-
-    def loop() -> None:
+    source, under_way = iter(jobs), 0
+    finished: queue.SimpleQueue[Future[Done]] = queue.SimpleQueue()
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            while not stop.is_set() and (job := draw()) is not _END:
-                results.put(work(job))
-        except BaseException as error:
-            results.put(_Raised(error))
+            while True:
+                for job in () if stop.is_set() else islice(source, threads * WAITING_PER_THREAD - under_way):
+                    pool.submit(work, job).add_done_callback(finished.put)
+                    under_way += 1
+                if not under_way:
+                    return
+                future = finished.get()
+                under_way -= 1
+                yield future.result()
         finally:
-            results.put(_END)
-
-    pool = [threading.Thread(target=loop, daemon=True) for _ in range(threads)]
-    for thread in pool:
-        thread.start()
-    running = threads
-    try:
-        while running:
-            result = results.get()
-            if result is _END:
-                running -= 1
-            elif isinstance(result, _Raised):
-                raise result.error
-            else:
-                yield result
-    finally:
-        stop.set()
-        while running:
-            running -= results.get() is _END
-        for thread in pool:
-            thread.join()
+            stop.set()
+            pool.shutdown(cancel_futures=True)

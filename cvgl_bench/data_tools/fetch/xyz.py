@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvgl_bench.data_tools.fetch.client import Client, Missing
-from cvgl_bench.data_tools.fetch.shared import Shared
+from cvgl_bench.data_tools.fetch.lru_cache import LruCache
 from cvgl_bench.foundation.errors import DataError, UsageError
 from cvgl_bench.foundation.geo import MERCATOR_TILE_PX
 from cvgl_bench.views.images import ImageArray, read_image
@@ -129,7 +129,7 @@ class TileStore:
 
     def __init__(self, read: TileReader, *, tile_px: int = MERCATOR_TILE_PX) -> None:
         self.tile_px = tile_px
-        self._encoded = Shared(read, size=len, most_bytes=CACHE_BYTES)
+        self._encoded = LruCache(read, size=len, most_bytes=CACHE_BYTES)
         self._decoded = lru_cache(maxsize=DECODED_TILES)(self._decode)
 
     def tile(self, tile: Tile) -> ImageArray:

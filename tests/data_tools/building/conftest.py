@@ -15,7 +15,7 @@ from PIL import Image
 
 from cvgl_bench.data_tools.building.making import make
 from cvgl_bench.data_tools.building.options import BuildOptions
-from cvgl_bench.data_tools.fetch.client import Client, Manners
+from cvgl_bench.data_tools.fetch.client import Client, ClientOptions
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.progress import Silent
 
@@ -32,7 +32,7 @@ def build(tmp_path):
     """Build with options; a second call with the same name goes on with the same folder."""
 
     def run(name: str = "mine", **options):
-        with Client(Manners(rate_per_s=0, tries=2), allow_private=True) as client:
+        with Client(ClientOptions(rate_per_s=0, tries=2), allow_private=True) as client:
             return make(BuildOptions(**options), tmp_path / name, name=name, client=client, bars=silent)
 
     return run

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvgl_bench.data_tools.fetch.client import Client, Manners
+from cvgl_bench.data_tools.fetch.client import Client, ClientOptions
 from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
 
 
@@ -106,9 +106,9 @@ def make_client():
     """Make clients in a hurry; all are closed at the end."""
     clients = []
 
-    def make(*, allow_private: bool = True, **manners) -> Client:
-        settings = {"rate_per_s": 0, "tries": 3, "stall_s": 0.5, "deadline_s": 2, **manners}
-        clients.append(Client(Manners(**settings), allow_private=allow_private))
+    def make(*, allow_private: bool = True, **options) -> Client:
+        settings = {"rate_per_s": 0, "tries": 3, "stall_s": 0.5, "deadline_s": 2, **options}
+        clients.append(Client(ClientOptions(**settings), allow_private=allow_private))
         return clients[-1]
 
     yield make

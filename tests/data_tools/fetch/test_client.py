@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cvgl_bench.data_tools.fetch import address
+from cvgl_bench.data_tools.fetch import address, connection_pool
 from cvgl_bench.data_tools.fetch.client import Missing, NotServed
 from cvgl_bench.foundation.errors import DataError, UsageError
 
@@ -153,7 +153,9 @@ def test_private_addresses_are_refused(make_client, host):
 def test_a_redirect_to_a_private_address_is_refused(serve, make_client, monkeypatch):
     server = serve(lambda *request: (302, {"Location": "http://10.0.0.8/"}, b""))
     refuse = address.require_public
-    monkeypatch.setattr(address, "require_public", lambda host, ip: ip == "127.0.0.1" or refuse(host, ip))
+    monkeypatch.setattr(
+        connection_pool, "require_public", lambda host, ip: ip == "127.0.0.1" or refuse(host, ip)
+    )
     with pytest.raises(UsageError, match="'10.0.0.8' is the address"):
         make_client(allow_private=False).get(server.url, accept=body)
 

@@ -151,7 +151,7 @@ COUNT = 60
 SCRIPT = """
 import json, sys, threading
 from pathlib import Path
-from cvgl_bench.data_tools.fetch.client import Client, Manners
+from cvgl_bench.data_tools.fetch.client import Client, ClientOptions
 from cvgl_bench.data_tools.fetch.download import download
 from cvgl_bench.data_tools.fetch.overhead import XyzProvider
 from cvgl_bench.data_tools.fetch.provider import Wanted
@@ -159,7 +159,7 @@ from cvgl_bench.foundation.progress import Silent
 url, root, zoom, items = json.loads(sys.stdin.readline())
 items = [Wanted(*item[:3], tuple(item[3])) for item in items]
 print("ready", flush=True)
-with Client(Manners(rate_per_s=0), allow_private=True) as client:
+with Client(ClientOptions(rate_per_s=0), allow_private=True) as client:
     provider = XyzProvider(client, {"url": url, "zoom": zoom})
     jobs = ((provider, item) for item in items)
     report = download(jobs, Path(root), connections=4, stop=client.stop, progress=Silent())

@@ -31,7 +31,7 @@ def test_jobs_are_drawn_only_as_they_are_needed():
 
 
 def test_an_exception_ends_the_others_and_is_raised():
-    stop = threading.Event()
+    stop, before = threading.Event(), threading.active_count()
 
     def work(n: int) -> int:
         if n == 5:
@@ -42,7 +42,7 @@ def test_an_exception_ends_the_others_and_is_raised():
     with pytest.raises(ValueError, match="five"):
         list(in_threads(work, range(1000), threads=4, stop=stop))
     assert stop.is_set()
-    assert not [thread for thread in threading.enumerate() if "loop" in thread.name]
+    assert threading.active_count() == before, "no thread stays"
 
 
 def test_an_exception_in_the_stream_of_jobs_is_raised():

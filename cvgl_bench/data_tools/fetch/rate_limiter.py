@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class RateLimiter:
     """Spaces requests evenly over all threads.
 
     rate_per_s: most requests a second; 0 for no limit.

@@ -1,4 +1,4 @@
-"""Things that many threads want: each is loaded once, and those used longest ago are forgotten."""
+"""An LRU cache for threads: what many want is loaded once, and what was used longest ago is forgotten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Shared(Generic[Key, Value]):
+class LruCache(Generic[Key, Value]):
     """Loads a value when it is first wanted, and keeps it while all that is kept is small enough.
 
     load: from key to value; what it raises goes to everybody who waits, and is not kept.
