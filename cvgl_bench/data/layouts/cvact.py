@@ -86,10 +86,8 @@ class _Index:
 
     @classmethod
     def read(cls, path: Path) -> _Index:
-        try:
-            from scipy.io import loadmat
-        except ImportError:
-            raise DataError("Reading CVACT needs scipy: pip install 'cvgl-bench[cvact]'.") from None
+        from scipy.io import loadmat
+
         try:
             return cls(path, loadmat(path))
         except (OSError, ValueError, TypeError, NotImplementedError) as error:

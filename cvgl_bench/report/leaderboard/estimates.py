@@ -7,19 +7,12 @@ import statistics
 from collections.abc import Sequence
 
 from cvgl_bench.scoring.results import Estimate
+from cvgl_bench.scoring.statistics.paired import student_point
 
 NO_VALUE = "–"
 
 WHOLE_METRES_FROM = 1000.0
 """Decimetres are left out from here on."""
-
-# fmt: off
-STUDENT_T = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-)
-# fmt: on
-"""Two-sided 95 % points of Student's t with 1, 2, ... 30 degrees of freedom; the last serves for more."""
 
 
 def over_seeds(estimates: Sequence[Estimate], *, unit: str) -> Estimate:
@@ -39,8 +32,7 @@ def over_seeds(estimates: Sequence[Estimate], *, unit: str) -> Estimate:
     if len(values) < len(estimates):
         return Estimate(value=None, count=count)
     mean = statistics.fmean(values)
-    degrees = min(len(values) - 1, len(STUDENT_T))
-    seeds_half = STUDENT_T[degrees - 1] * statistics.stdev(values) / math.sqrt(len(values))
+    seeds_half = student_point(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     below = statistics.fmean(e.value - e.low if e.low is not None else 0.0 for e in estimates)
     above = statistics.fmean(e.high - e.value if e.high is not None else 0.0 for e in estimates)
     low, high = mean - math.hypot(seeds_half, below), mean + math.hypot(seeds_half, above)

@@ -2,13 +2,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from cvgl_bench.data import layouts
 from cvgl_bench.data.cards import builtin_cards
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError
 
-scipy_io = pytest.importorskip("scipy.io")
 CARD = next(card for card in builtin_cards() if card.name == "cvact")
 IDS = [f"pano-{n:017d}" for n in range(9)]
 EASTING_M = 692_000 + np.array([0, 3, 6, 100, 104, 200, 300, 400, 500.0])
@@ -27,7 +27,7 @@ def write(root, **changes):
         "valSet": index_set("val", [9, 1]),
         "valSetAll": index_set("val_all", [1, 2, 3, 4, 5]),
     }
-    scipy_io.savemat(root / "ACT_data.mat", values | changes)
+    savemat(root / "ACT_data.mat", values | changes)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from cvgl_bench.data.cards import builtin_cards
 from cvgl_bench.data_tools.inspection import verify
@@ -71,7 +72,6 @@ def test_a_list_that_cannot_be_read_is_named(cvusa):
 
 
 def test_every_missing_image_of_cvact_is_named(tmp_path):
-    scipy_io = pytest.importorskip("scipy.io")
     ids = np.array([f"pano-{n}" for n in range(4)])
 
     def rows(*numbers):
@@ -79,7 +79,7 @@ def test_every_missing_image_of_cvact_is_named(tmp_path):
 
     utm = np.stack([692_000 + np.arange(4) * 50.0, np.full(4, 6_090_000.0)], axis=1)
     sets = {"trainSet": rows(1, 2), "valSet": rows(3), "valSetAll": rows(4)}
-    scipy_io.savemat(tmp_path / "ACT_data.mat", {"panoIds": ids, "utm": utm, **sets})
+    savemat(tmp_path / "ACT_data.mat", {"panoIds": ids, "utm": utm, **sets})
     for n, folder in enumerate(("small", "small", "small", "test")):
         draw(tmp_path / f"ANU_data_{folder}/streetview/pano-{n}_grdView.jpg", (60 * n, 0, 0), (16, 8))
         if n != 1:
