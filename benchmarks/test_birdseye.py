@@ -53,12 +53,6 @@ def test_project(benchmark):
 
 
 @pytest.mark.benchmark(group="birdseye")
-def test_project_batch(benchmark):
-    panoramas = torch.from_numpy(PANORAMA).permute(2, 0, 1)[None]
-    benchmark(birdseye.project_batch, panoramas)
-
-
-@pytest.mark.benchmark(group="birdseye")
 def test_plain(benchmark):
     benchmark(lambda: plain(PANORAMA).byte().numpy())
 

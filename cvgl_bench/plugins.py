@@ -18,7 +18,7 @@ import pluggy
 import cvgl_bench
 from cvgl_bench import hookspecs
 from cvgl_bench.foundation.errors import UnknownNameError, suggest
-from cvgl_bench.foundation.registry import Origin, Registry
+from cvgl_bench.foundation.registry import PluginOrigin, Registry
 
 if TYPE_CHECKING:
     from cvgl_bench.data.dataset import Dataset
@@ -38,7 +38,7 @@ AT_HAND = Path(cvgl_bench.__file__).parents[1] / "plugins"
 class BrokenPlugin:
     """A plugin that could not be imported or registered."""
 
-    origin: Origin
+    origin: PluginOrigin
     reason: str
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Plugins:
     """The plugin manager, what each plugin offers, and those that are broken."""
 
     manager: pluggy.PluginManager
-    origins: dict[str, Origin]
+    origins: dict[str, PluginOrigin]
     broken: list[BrokenPlugin] = field(default_factory=list)
 
     @property
@@ -155,11 +155,11 @@ def load_plugins(
             continue
         _register(plugins, module, origin)
     for module in extra:
-        _register(plugins, module, Origin(module.__name__, module.__name__, "unreleased"))
+        _register(plugins, module, PluginOrigin(module.__name__, module.__name__, "unreleased"))
     return plugins
 
 
-def _register(plugins: Plugins, module: ModuleType, origin: Origin) -> None:
+def _register(plugins: Plugins, module: ModuleType, origin: PluginOrigin) -> None:
     manager = plugins.manager
     if manager.has_plugin(origin.plugin):
         taken = plugins.origins[origin.plugin]
@@ -191,11 +191,11 @@ def _fault_in_hooks(manager: pluggy.PluginManager, module: ModuleType) -> str | 
     return None
 
 
-def _origin(entry_point: importlib.metadata.EntryPoint) -> Origin:
+def _origin(entry_point: importlib.metadata.EntryPoint) -> PluginOrigin:
     distribution = entry_point.dist
     if distribution is None:
-        return Origin(entry_point.name, entry_point.value, "unknown")
-    return Origin(entry_point.name, distribution.name, distribution.version)
+        return PluginOrigin(entry_point.name, entry_point.value, "unknown")
+    return PluginOrigin(entry_point.name, distribution.name, distribution.version)
 
 
 def _without_copies(

@@ -11,7 +11,7 @@ from cvgl_bench.foundation.cache import KINDS, cache_folder, entries, remove
 from cvgl_bench.foundation.errors import DataError
 
 if TYPE_CHECKING:
-    from cvgl_bench.foundation.cache import Entry
+    from cvgl_bench.foundation.cache import CacheEntry
 
 SECONDS_PER_DAY = 86400
 
@@ -112,7 +112,7 @@ def clear_command(kinds: tuple[str, ...], days: float, dry_run: bool, as_json: b
     click.echo(f"{verb} {_count(len(gone))}, {_size(freed)}, from {cache_folder()}")
 
 
-def _chosen(kinds: tuple[str, ...], days: float) -> list[Entry]:
+def _chosen(kinds: tuple[str, ...], days: float) -> list[CacheEntry]:
     try:
         found = [entry for kind in kinds or KINDS for entry in entries(cache_folder(), kind)]
     except OSError as error:
@@ -122,7 +122,7 @@ def _chosen(kinds: tuple[str, ...], days: float) -> list[Entry]:
     return [entry for entry in found if entry.idle_s >= days * SECONDS_PER_DAY]
 
 
-def _data(entry: Entry) -> dict[str, Any]:
+def _data(entry: CacheEntry) -> dict[str, Any]:
     return {
         "kind": entry.kind,
         "title": entry.title,
@@ -133,7 +133,7 @@ def _data(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _state(entry: Entry) -> str:
+def _state(entry: CacheEntry) -> str:
     if entry.whole:
         return "whole"
     return "being written" if entry.in_progress else "unfinished"

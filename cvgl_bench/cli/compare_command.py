@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
     from cvgl_bench.report.comparison import Comparison, Difference, Standing, Test
-    from cvgl_bench.report.run_groups import FinishedRun
+    from cvgl_bench.report.run_groups import ComparedRun
     from cvgl_bench.scoring.metrics import Metric
 
 MISSING = "-"
@@ -112,7 +112,7 @@ def command(
         click.echo(f"\nWrote {figure}")
 
 
-def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
+def _edges(groups: dict[str, list[ComparedRun]]) -> tuple[float, ...]:
     """Return the edges of the decentrality bins that the first run was reported with."""
     from cvgl_bench.data.dataset import DEFAULT_DECENTRALITY_EDGES
 
@@ -124,7 +124,7 @@ def _edges(groups: dict[str, list[FinishedRun]]) -> tuple[float, ...]:
     )
 
 
-def _title(groups: dict[str, list[FinishedRun]]) -> str:
+def _title(groups: dict[str, list[ComparedRun]]) -> str:
     from cvgl_bench.data.splits import split_title
 
     task = next(iter(groups.values()))[0].result.task
@@ -147,7 +147,7 @@ def _curves(
     }
 
 
-def _headline(found: Comparison, groups: dict[str, list[FinishedRun]]) -> str:
+def _headline(found: Comparison, groups: dict[str, list[ComparedRun]]) -> str:
     """Return what was tested, and for each method its runs and the options that set it apart."""
     from cvgl_bench.report.leaderboard.settings import differing_options, seed_of
 
@@ -277,7 +277,7 @@ def _verdict(difference: Difference, metric: Metric) -> str:
     return f"{better} is better"
 
 
-def _as_data(found: Comparison, groups: dict[str, list[FinishedRun]]) -> dict[str, Any]:
+def _as_data(found: Comparison, groups: dict[str, list[ComparedRun]]) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from cvgl_bench.cli.dataset_place import Place, place_options
+from cvgl_bench.cli.dataset_choice import DatasetChoice, choose_dataset
 
 
 @click.command("export")
-@place_options
+@choose_dataset
 @click.option("--split", help="Split to write.  [default: the card's first]")
 @click.option(
     "--part",
@@ -20,7 +20,7 @@ from cvgl_bench.cli.dataset_place import Place, place_options
     help="Which part of it.",
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder for the two files.")
-def command(place: Place, split: str | None, part: str, output: Path) -> None:
+def command(choice: DatasetChoice, split: str | None, part: str, output: Path) -> None:
     """Write references.csv and queries.csv of a split of DATASET.
 
     Row n of each file is row n of the embeddings that `cvgl-bench score` reads.
@@ -31,6 +31,6 @@ def command(place: Place, split: str | None, part: str, output: Path) -> None:
     """
     from cvgl_bench.data_tools.inspection import export
 
-    task = place.read_task(split)
+    task = choice.read_task(split)
     for path in export(task.train if part == "train" else task.test, output):
         click.echo(f"Wrote {path}")

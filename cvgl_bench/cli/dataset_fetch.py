@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvgl_bench.cli.dataset_place import Place, place_options
+from cvgl_bench.cli.dataset_choice import DatasetChoice, choose_dataset
 from cvgl_bench.cli.flags import flags, gathered
 from cvgl_bench.data_tools.fetch.client import ClientOptions
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cvgl_bench.data.dataset import Dataset
     from cvgl_bench.data_tools.fetch.client import Client
     from cvgl_bench.data_tools.fetch.download import Report
-    from cvgl_bench.data_tools.fetch.listing import Estimate
+    from cvgl_bench.data_tools.fetch.listing import DownloadEstimate
     from cvgl_bench.data_tools.fetch.provider import Provider
     from cvgl_bench.method import View
 
@@ -31,7 +31,7 @@ URL_HELP = (
 
 
 @click.command("fetch")
-@place_options
+@choose_dataset
 @click.option("--only", type=click.Choice(list(VIEWS.values())), help="Fetch one of the two views.")
 @click.option("--url", help=URL_HELP)
 @click.option("--zoom", type=int, help="Web-Mercator zoom of the tiles.  [default: the card's]")
@@ -42,7 +42,7 @@ URL_HELP = (
 @click.option("--dry-run", is_flag=True, help="Only count files, requests and bytes.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the report, as JSON.")
 @flags(ClientOptions)
-def command(place: Place, **given: Any) -> None:
+def command(choice: DatasetChoice, **given: Any) -> None:
     """Fetch the images that the lists of DATASET name.
 
     Run it again to continue after an interruption and to retry what failed. Street View needs your own
@@ -57,22 +57,22 @@ def command(place: Place, **given: Any) -> None:
     from cvgl_bench.foundation.errors import UsageError
     from cvgl_bench.plugins import load_plugins
 
-    if place.card.generated:
-        raise UsageError(f"{place.card.name} is generated on first use; there is nothing to fetch.")
+    if choice.card.generated:
+        raise UsageError(f"{choice.card.name} is generated on first use; there is nothing to fetch.")
     with Client(gathered(ClientOptions, given), allow_private=given["allow_private"]) as client:
-        providers = _providers(place.card, client, given, load_plugins().providers)
-        _fetch(place, providers, client, given)
+        providers = _providers(choice.card, client, given, load_plugins().providers)
+        _fetch(choice, providers, client, given)
 
 
 def _fetch(
-    place: Place, providers: Mapping[View, Provider], client: Client, given: Mapping[str, Any]
+    choice: DatasetChoice, providers: Mapping[View, Provider], client: Client, given: Mapping[str, Any]
 ) -> None:
     from cvgl_bench.data_tools.fetch import download, listing
     from cvgl_bench.foundation.errors import DataError
     from cvgl_bench.foundation.progress import progress
 
-    card, root = place.card, place.root
-    chosen = {"providers": providers, "cities": _cities(place), "label_edition": place.label_edition}
+    card, root = choice.card, choice.root
+    chosen = {"providers": providers, "cities": _cities(choice), "label_edition": choice.label_edition}
     say = (lambda text: None) if given["as_json"] else click.echo
     if given["check"]:
         _remove_damaged(root, say)
@@ -98,16 +98,16 @@ def _fetch(
         )
 
 
-def _cities(place: Place) -> tuple[str, ...]:
+def _cities(choice: DatasetChoice) -> tuple[str, ...]:
     from cvgl_bench.foundation.errors import UsageError, suggest
 
-    known = place.card.cities
-    for city in place.cities or ():
+    known = choice.card.cities
+    for city in choice.cities or ():
         if city not in known:
             raise UsageError(
-                f"'{city}' is no city of {place.card.name}.{suggest(city, known)} Known: {', '.join(known)}."
+                f"'{city}' is no city of {choice.card.name}.{suggest(city, known)} Known: {', '.join(known)}."
             )
-    return place.cities or known
+    return choice.cities or known
 
 
 def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -> dict[View, Provider]:
@@ -158,7 +158,7 @@ def _remove_damaged(root: Path, say) -> None:
         (root / item.path).unlink(missing_ok=True)
 
 
-def _print_estimate(found: Mapping[View, Estimate], providers: Mapping[View, Provider], say) -> None:
+def _print_estimate(found: Mapping[View, DownloadEstimate], providers: Mapping[View, Provider], say) -> None:
     for view, entry in found.items():
         say(
             f"{VIEWS[view]} by {providers[view].name}: {entry.listed:,} listed, {entry.present:,} present, "
@@ -176,7 +176,7 @@ def _print_report(report: Report, say) -> None:
         say(f"  and {report.failed - SHOWN:,} more")
 
 
-def _summary(found: Mapping[View, Estimate], report: Report | None) -> dict[str, Any]:
+def _summary(found: Mapping[View, DownloadEstimate], report: Report | None) -> dict[str, Any]:
     from dataclasses import asdict
 
     estimate = {VIEWS[view]: {**asdict(entry), "missing": entry.missing} for view, entry in found.items()}

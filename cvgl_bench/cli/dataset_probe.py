@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvgl_bench.cli.dataset_place import Place, place_options
+from cvgl_bench.cli.dataset_choice import DatasetChoice, choose_dataset
 
 if TYPE_CHECKING:
     from cvgl_bench.data_tools.probing import Finding, PositionCode, Probes
 
 
 @click.command("probe")
-@place_options
+@choose_dataset
 @click.option("--split", help="Split to probe.  [default: the card's first]")
 @click.option("--queries", default=1000, show_default=True, help="Queries drawn, and training pairs.")
 @click.option("--disc-queries", default=48, show_default=True, help="Queries whose ground is slid.")
 @click.option("--disc-references", default=256, show_default=True, help="Tiles it is slid over.")
 @click.option("--eye-m", default=2.5, show_default=True, help="Height of the cameras above the ground.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(place: Place, split: str | None, eye_m: float, as_json: bool, **counts: int) -> None:
+def command(choice: DatasetChoice, split: str | None, eye_m: float, as_json: bool, **counts: int) -> None:
     """Look for shortcuts in a split of DATASET: what finds a place by something that is not the place.
 
     File sizes, mean colours, skies and coarse layouts should find next to nothing, and no tile should tell
@@ -36,7 +36,7 @@ def command(place: Place, split: str | None, eye_m: float, as_json: bool, **coun
     from cvgl_bench.data_tools.probing import probe
     from cvgl_bench.foundation.progress import progress
 
-    task = place.read_task(split)
+    task = choice.read_task(split)
     with progress(None, f"probe {task.dataset.name}") as bar:
         found = probe(task, **counts, eye_m=eye_m, progress=bar)
     if as_json:

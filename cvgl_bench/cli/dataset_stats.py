@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvgl_bench.cli.dataset_place import Place, place_options
+from cvgl_bench.cli.dataset_choice import DatasetChoice, choose_dataset
 
 if TYPE_CHECKING:
     from cvgl_bench.data.splits import Task
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @click.command("stats")
-@place_options
+@choose_dataset
 @click.option("--split", help="Split to describe.  [default: the card's first]")
 @click.option(
     "--figure", type=click.Path(path_type=Path), help="Draw maps and decentrality: .pdf, .png or .svg."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(place: Place, split: str | None, figure: Path | None, as_json: bool) -> None:
+def command(choice: DatasetChoice, split: str | None, figure: Path | None, as_json: bool) -> None:
     """Describe the cities of a split of DATASET: counts, tiles, area, decentrality, leakage.
 
     Of a city that tests its test queries are described, of one that only trains its training queries.
@@ -36,7 +36,7 @@ def command(place: Place, split: str | None, figure: Path | None, as_json: bool)
     from cvgl_bench.data_tools.inspection import city_statistics
     from cvgl_bench.data_tools.inspection.figure import draw_figure
 
-    task = place.read_task(split)
+    task = choice.read_task(split)
     found = city_statistics(task)
     if figure is not None:
         draw_figure(task, figure)

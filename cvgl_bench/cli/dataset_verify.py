@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvgl_bench.cli.dataset_place import Place, place_options
+from cvgl_bench.cli.dataset_choice import DatasetChoice, choose_dataset
 
 if TYPE_CHECKING:
     from cvgl_bench.data_tools.inspection import Verification
@@ -30,12 +30,12 @@ TITLES = {
 
 
 @click.command("verify")
-@place_options
+@choose_dataset
 @click.option("--decode", is_flag=True, help="Decode every image; continues where an earlier check stopped.")
 @click.option("--no-images", is_flag=True, help="Check lists and labels only.")
 @click.option("--all", "show_all", is_flag=True, help=f"List every problem, not the first {SHOWN} of a kind.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(place: Place, decode: bool, no_images: bool, show_all: bool, as_json: bool) -> None:
+def command(choice: DatasetChoice, decode: bool, no_images: bool, show_all: bool, as_json: bool) -> None:
     """Check a copy of DATASET; exit code 1 if anything is wrong.
 
     Lists and labels are checked line by line and against the coordinates in the file names. Of each image,
@@ -51,13 +51,13 @@ def command(place: Place, decode: bool, no_images: bool, show_all: bool, as_json
     from cvgl_bench.foundation.cache import cache_folder
     from cvgl_bench.foundation.progress import progress
 
-    remembered = Decoded(record_of(place.root, cache_folder())) if decode else nullcontext()
-    with remembered as decoded, progress(None, f"verify {place.card.name}") as bar:
+    remembered = Decoded(record_of(choice.root, cache_folder())) if decode else nullcontext()
+    with remembered as decoded, progress(None, f"verify {choice.card.name}") as bar:
         found = verify(
-            place.card,
-            place.root,
-            cities=place.cities,
-            label_edition=place.label_edition,
+            choice.card,
+            choice.root,
+            cities=choice.cities,
+            label_edition=choice.label_edition,
             images=not no_images,
             decoded=decoded,
             bar=bar,

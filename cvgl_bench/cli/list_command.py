@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from cvgl_bench.foundation.registry import Origin
+    from cvgl_bench.foundation.registry import PluginOrigin
     from cvgl_bench.plugins import Plugins
 
 Row = dict[str, Any]
@@ -130,7 +130,7 @@ ROWS: dict[str, Callable[[Plugins], list[Row]]] = {
 }
 
 
-def _origin(origin: Origin) -> Row:
+def _origin(origin: PluginOrigin) -> Row:
     return {"from": origin.distribution, "version": origin.version}
 
 

@@ -31,7 +31,7 @@ Change = Callable[[ImageArray, float, float], ImageArray]
 
 
 @dataclass(frozen=True)
-class Kind:
+class VariantKind:
     """A family of variants that differ in a value.
 
     least, most: bounds of the value. swept: what a sweep tries by default; empty where the variant takes
@@ -111,11 +111,11 @@ def _plainly(change: Callable[[ImageArray, float], ImageArray]) -> Change:
     return lambda image, value, heading_deg: change(image, value)
 
 
-_angle = partial(Kind, unit="degrees", least=1, most=359, full_turn=True)
+_angle = partial(VariantKind, unit="degrees", least=1, most=359, full_turn=True)
 
 KINDS = {
     "yaw": _angle("Turn every camera clockwise by one angle.", _plainly(turn), swept=(45,)),
-    "yaw-random": Kind("Turn each camera by an angle of its own.", _yaw_random, full_turn=True),
+    "yaw-random": VariantKind("Turn each camera by an angle of its own.", _yaw_random, full_turn=True),
     "fov": _angle(
         "See only so much around north, the rest in one grey.", _plainly(narrow), swept=(180, 90, 70)
     ),
@@ -124,7 +124,7 @@ KINDS = {
         _fov_random,
         swept=(180, 90, 70),
     ),
-    "jpeg": Kind(
+    "jpeg": VariantKind(
         "Compress as JPEG.",
         _plainly(recompress),
         unit="quality",
@@ -133,7 +133,7 @@ KINDS = {
         whole=True,
         swept=(50, 20, 10),
     ),
-    "blur": Kind(
+    "blur": VariantKind(
         "Blur by a Gaussian of this deviation.",
         _plainly(defocus),
         unit="degrees",
@@ -142,7 +142,7 @@ KINDS = {
         full_turn=True,
         swept=(0.5, 1, 2),
     ),
-    "brightness": Kind(
+    "brightness": VariantKind(
         "Multiply grey levels.", _plainly(brighten), unit="times", least=0.05, most=20, swept=(0.25, 0.5, 2)
     ),
 }

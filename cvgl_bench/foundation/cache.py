@@ -23,7 +23,7 @@ ABANDONED_S = 3600.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """One thing in the cache: a folder or a file.
 
     used: when it was last used, or written to while unfinished, in seconds since 1970. whole: False
@@ -56,7 +56,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "cvgl-bench"
 
 
-def entries(folder: Path, kind: str) -> list[Entry]:
+def entries(folder: Path, kind: str) -> list[CacheEntry]:
     """Return the entries of a kind in a cache folder, the least recently used first."""
     found = []
     with contextlib.suppress(FileNotFoundError):
@@ -73,7 +73,7 @@ def mark_used(path: Path) -> None:
         os.utime(path)
 
 
-def remove(entry: Entry) -> None:
+def remove(entry: CacheEntry) -> None:
     """Remove an entry, taking it out of sight first; what cannot be removed stays. Raises OSError."""
     if not entry.path.is_dir():
         entry.path.unlink(missing_ok=True)
@@ -83,14 +83,14 @@ def remove(entry: Entry) -> None:
     shutil.rmtree(doomed)
 
 
-def _entry(kind: str, path: Path) -> Entry:
+def _entry(kind: str, path: Path) -> CacheEntry:
     inside = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
     states = [file.stat() for file in (inside if path.is_dir() else [path])]
     whole = not path.name.startswith(".")
     used = path.stat().st_mtime
     if not whole:
         used = max([used, *(state.st_mtime for state in states)])
-    return Entry(kind, path, _title(path), sum(state.st_size for state in states), used, whole)
+    return CacheEntry(kind, path, _title(path), sum(state.st_size for state in states), used, whole)
 
 
 def _title(path: Path) -> str:

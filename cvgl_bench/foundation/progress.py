@@ -14,9 +14,6 @@ class Progress(Protocol):
     def advance(self, count: int = 1) -> None:
         """Report `count` further items done."""
 
-    def note(self, text: str) -> None:
-        """Show a short text beside the bar, such as the current loss."""
-
     def set_total(self, total: int) -> None:
         """Say how many items there are, where that was not known at the start."""
 
@@ -25,9 +22,6 @@ class Silent:
     """Progress that nobody watches."""
 
     def advance(self, count: int = 1) -> None:
-        """Do nothing."""
-
-    def note(self, text: str) -> None:
         """Do nothing."""
 
     def set_total(self, total: int) -> None:
@@ -40,9 +34,6 @@ class _Bar:
 
     def advance(self, count: int = 1) -> None:
         self._bar.advance(self._task, count)
-
-    def note(self, text: str) -> None:
-        self._bar.update(self._task, note=text)
 
     def set_total(self, total: int) -> None:
         self._bar.update(self._task, total=total)
@@ -61,12 +52,11 @@ def progress(total: int | None, title: str) -> Iterator[Progress]:
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
         rich_progress.MofNCompleteColumn(),
-        rich_progress.TextColumn("{task.fields[note]}"),
         _speed_column(rich_progress),
         rich_progress.TimeRemainingColumn(),
     )
     with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar, bar.add_task(title, total=total, note=""))
+        yield _Bar(bar, bar.add_task(title, total=total))
 
 
 def _speed_column(rich_progress):

@@ -16,7 +16,7 @@ NAME = re.compile(r"\w[\w@%+.-]*")
 
 
 @dataclass(frozen=True)
-class Origin:
+class PluginOrigin:
     """Who offers a thing: the plugin's name, its distribution and version."""
 
     plugin: str
@@ -28,11 +28,11 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Entry(Generic[Thing]):
+class Offer(Generic[Thing]):
     """A registered thing and its origin."""
 
     thing: Thing
-    origin: Origin
+    origin: PluginOrigin
 
 
 class Registry(Generic[Thing]):
@@ -44,9 +44,9 @@ class Registry(Generic[Thing]):
     def __init__(self, kind: str, *, missing: Sequence[object] = ()) -> None:
         self.kind = kind
         self.missing = missing
-        self._entries: dict[str, Entry[Thing]] = {}
+        self._entries: dict[str, Offer[Thing]] = {}
 
-    def add(self, name: str, thing: Thing, origin: Origin) -> None:
+    def add(self, name: str, thing: Thing, origin: PluginOrigin) -> None:
         """Register `thing`; a name offered twice, or unfit for a file, raises PluginError naming who did."""
         if not (isinstance(name, str) and NAME.fullmatch(name)):
             raise PluginError(
@@ -59,9 +59,9 @@ class Registry(Generic[Thing]):
                 f"The {self.kind} '{name}' is offered twice, by {first} (plugin '{first.plugin}') and by "
                 f"{origin} (plugin '{origin.plugin}'); uninstall one of them or rename its {self.kind}."
             )
-        self._entries[name] = Entry(thing, origin)
+        self._entries[name] = Offer(thing, origin)
 
-    def entry(self, name: str) -> Entry[Thing]:
+    def entry(self, name: str) -> Offer[Thing]:
         """Return the entry called `name`, or raise UnknownNameError with a suggestion and the list."""
         if name in self._entries:
             return self._entries[name]
@@ -75,7 +75,7 @@ class Registry(Generic[Thing]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
-    def __iter__(self) -> Iterator[tuple[str, Entry[Thing]]]:
+    def __iter__(self) -> Iterator[tuple[str, Offer[Thing]]]:
         return iter(sorted(self._entries.items()))
 
     def __len__(self) -> int:

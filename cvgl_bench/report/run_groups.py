@@ -18,7 +18,7 @@ LONGEST_OPTIONS = 32
 
 
 @dataclass(frozen=True, eq=False)
-class FinishedRun:
+class ComparedRun:
     """A run folder's record and outcome."""
 
     folder: Path
@@ -26,7 +26,7 @@ class FinishedRun:
     outcome: Outcome
 
 
-def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
+def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
     """Read finished runs of one split, or raise ResultError or UsageError naming the folder."""
     runs = []
     for folder in folders:
@@ -34,7 +34,7 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
             raise ResultError(
                 f"{folder} is not a finished run: it has no {RESULT}. Give run folders, such as runs/*."
             )
-        run = FinishedRun(folder, read_result(folder / RESULT), read_outcome(folder / OUTCOME))
+        run = ComparedRun(folder, read_result(folder / RESULT), read_outcome(folder / OUTCOME))
         if run.result.task.query_count not in (None, len(run.outcome)):
             raise ResultError(
                 f"{folder}: {RESULT} speaks of {run.result.task.query_count} queries, {OUTCOME} holds "
@@ -46,13 +46,13 @@ def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
     return runs
 
 
-def group_runs(runs: Sequence[FinishedRun], *, pool: bool = True) -> dict[str, list[FinishedRun]]:
+def group_runs(runs: Sequence[ComparedRun], *, pool: bool = True) -> dict[str, list[ComparedRun]]:
     """Return runs by the name that tables print; with `pool`, the seeds of one method together.
 
     Seeds of one method have the same options but for the seed. Where methods of one name differ in
     options or variant, the names say in which. Raises UsageError where a pool holds a seed twice.
     """
-    groups: dict[tuple, list[FinishedRun]] = defaultdict(list)
+    groups: dict[tuple, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         key = (run.result.task.variant, row_key(run.result))
         groups[key if pool else (*key, run.folder)].append(run)
@@ -62,7 +62,7 @@ def group_runs(runs: Sequence[FinishedRun], *, pool: bool = True) -> dict[str, l
     return dict(zip(_names(members), members, strict=True))
 
 
-def _names(groups: Sequence[Sequence[FinishedRun]]) -> list[str]:
+def _names(groups: Sequence[Sequence[ComparedRun]]) -> list[str]:
     """Return the method's name, with what tells methods of one name apart: options, variant, seed, folder."""
     firsts = [group[0] for group in groups]
     results = [run.result for run in firsts]
@@ -89,13 +89,13 @@ def _told_apart(names: Sequence[str], marks: Sequence[str]) -> list[str]:
     ]
 
 
-def _seed_text(group: Sequence[FinishedRun]) -> str:
+def _seed_text(group: Sequence[ComparedRun]) -> str:
     """Return 'seed 3' for a single run whose record says so."""
     seeds = {seed_of(run.result) for run in group} - {None}
     return f"seed {seeds.pop()}" if len(group) == len(seeds) == 1 else ""
 
 
-def _require_distinct(runs: Sequence[FinishedRun]) -> None:
+def _require_distinct(runs: Sequence[ComparedRun]) -> None:
     seen: dict[Path, Path] = {}
     for run in runs:
         first = seen.setdefault(run.folder.resolve(), run.folder)
@@ -103,7 +103,7 @@ def _require_distinct(runs: Sequence[FinishedRun]) -> None:
             raise UsageError(f"The run {run.folder} is given twice.")
 
 
-def _require_one_split(runs: Sequence[FinishedRun]) -> None:
+def _require_one_split(runs: Sequence[ComparedRun]) -> None:
     for run in runs[1:]:
         ours, theirs = runs[0].result.task, run.result.task
         if ours.fingerprint != theirs.fingerprint:
@@ -113,7 +113,7 @@ def _require_one_split(runs: Sequence[FinishedRun]) -> None:
             )
 
 
-def _require_distinct_seeds(group: Sequence[FinishedRun]) -> None:
+def _require_distinct_seeds(group: Sequence[ComparedRun]) -> None:
     seen: dict[int | None, Path] = {}
     for run in group:
         seed = seed_of(run.result)

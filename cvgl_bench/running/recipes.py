@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cvgl_bench.foundation.errors import OptionError, in_one_line, suggest
-from cvgl_bench.foundation.options import Layer
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
@@ -43,8 +42,3 @@ def read_recipe(recipe: Traversable | Path) -> dict[str, dict[str, Any]]:
         if not isinstance(values, dict):
             raise OptionError(f"{recipe}: section '{section}' must hold `option: value` lines.")
     return data
-
-
-def layer(recipe: Traversable | Path, section: str) -> Layer:
-    """Return one section of a recipe as a layer of options, named after its file."""
-    return Layer(recipe.name, read_recipe(recipe).get(section, {}))

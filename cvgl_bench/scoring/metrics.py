@@ -44,7 +44,6 @@ class Metric:
     title: str = ""
     unit: Literal["%", "m", ""] = ""
     higher_is_better: bool = True
-    version: int = 1
     aggregate: Literal["mean", "median"] = "mean"
     requires: tuple[str, ...] = ()
     undefined: str = ""

@@ -11,15 +11,12 @@ placed in the middle of a frame twice as wide as high, moved down by `horizon_sh
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvgl_bench.foundation.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Centre = Literal["centred", "published"]
 """Where the camera's axis meets the image.
@@ -92,55 +89,9 @@ def project(
     return cv2.cvtColor(view, cv2.COLOR_RGBA2RGB)
 
 
-def project_batch(
-    panoramas: Tensor,
-    size: tuple[int, int] = (384, 384),
-    *,
-    fov_deg: float = FOV_DEG,
-    heading_deg: float = 0.0,
-    centre: Centre = "centred",
-    horizon_shift_px: float = 0.0,
-) -> Tensor:
-    """Return the bird's-eye views (B, C, h, w) of panoramas (B, C, H, W), on their device.
-
-    uint8 panoramas give rounded uint8 views, floating-point ones keep their type. Raises as `project`.
-    """
-    import torch
-    from torch.nn import functional
-
-    if panoramas.ndim != 4 or not (panoramas.dtype == torch.uint8 or panoramas.is_floating_point()):
-        raise DataError(
-            f"Panoramas have shape {tuple(panoramas.shape)} and type {panoramas.dtype}; bird's-eye views "
-            "need (batch, channels, height, width) in uint8 or floating point."
-        )
-    camera = _Camera(tuple(size), fov_deg, heading_deg, centre, horizon_shift_px)
-    height, width = panoramas.shape[-2:]
-    sampling = _sampling(camera, height, width)
-    own = panoramas[:, :, max(sampling.first, 0) : sampling.stop]
-    above, below = _blank_rows(sampling, height)
-    rows = own.new_zeros(*own.shape[:2], above + own.shape[2] + below, width + 2, dtype=torch.float32)
-    rows[:, :, above : above + own.shape[2], 1:-1] = own
-    rows[..., 0], rows[..., -1] = rows[..., -2].clone(), rows[..., 1].clone()
-    grid = _unit_grid(camera, height, width, panoramas.device)
-    grid = grid.expand(len(panoramas), -1, -1, -1)
-    views = functional.grid_sample(rows, grid, padding_mode="border", align_corners=True)
-    return views.round().to(panoramas.dtype) if panoramas.dtype == torch.uint8 else views.to(panoramas.dtype)
-
-
 def _blank_rows(sampling: _Sampling, height: int) -> tuple[int, int]:
     """Return how many black rows lie above and below the panorama's own among those needed."""
     return max(-sampling.first, 0), max(sampling.stop - height, 0)
-
-
-@lru_cache(maxsize=16)
-def _unit_grid(camera: _Camera, height: int, width: int, device: object) -> Tensor:
-    """Return the sampling (1, h, w, 2) in [-1, 1] over rows with one wrapped column at either end."""
-    import torch
-
-    sampling = _sampling(camera, height, width)
-    last = torch.tensor([width + 1, max(sampling.stop - sampling.first - 1, 1)], dtype=torch.float32)
-    xy = torch.tensor(sampling.xy) + torch.tensor([1.0, 0.0])
-    return (2 * xy / last - 1).unsqueeze(0).to(device)
 
 
 @lru_cache(maxsize=16)

@@ -8,7 +8,6 @@ import time
 import numpy as np
 import pytest
 
-from cvgl_bench.cli.cache_command import _age, _size
 from cvgl_bench.foundation.cache import MANIFEST, cache_folder
 
 
@@ -83,9 +82,13 @@ def test_a_kind_nobody_knows_is_refused(run_command):
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(90, "2 min ago"), (7300, "2 h ago"), (200_000, "2 days ago")])
-def test_ages_are_told_in_the_unit_that_fits(seconds, text):
-    assert _age(seconds) == text
+def test_ages_are_told_in_the_unit_that_fits(run_command, filled, seconds, text):
+    then = time.time() - seconds
+    os.utime(filled["worlds"], (then, then))
+    assert text in run_command("cache", "list", "--kind", "worlds").out
 
 
-def test_sizes_are_told_in_the_unit_that_fits():
-    assert (_size(1_500_000), _size(2_500_000_000)) == ("1.50 MB", "2.50 GB")
+@pytest.mark.parametrize(("count", "text"), [(1_500_000, "1.50 MB"), (2_500_000_000, "2.50 GB")])
+def test_sizes_are_told_in_the_unit_that_fits(run_command, filled, count, text):
+    os.truncate(filled["verified"], count)  # Takes no place on the disk.
+    assert text in run_command("cache", "list", "--kind", "verified").out

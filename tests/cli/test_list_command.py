@@ -4,7 +4,7 @@ import pytest
 
 import cvgl_bench
 from cvgl_bench import plugins as finding
-from cvgl_bench.foundation.registry import Origin
+from cvgl_bench.foundation.registry import PluginOrigin
 from cvgl_bench.scoring.metrics import METRICS
 
 
@@ -14,7 +14,7 @@ def with_broken_plugin(monkeypatch):
 
     def load():
         plugins = finding_load([])
-        origin = Origin("lost", "cvgl-lost", "0.3")
+        origin = PluginOrigin("lost", "cvgl-lost", "0.3")
         plugins.broken.append(finding.BrokenPlugin(origin, "ImportError: no module"))
         return plugins
 

@@ -203,12 +203,29 @@ def test_two_methods_see_the_same_views(split, name, monkeypatch):
 def test_methods_see_the_variant_through_every_door(split, monkeypatch):
     """Embedding and locating read through one place."""
     from cvgl_bench.data.loading import ViewImages
-    from cvgl_bench.evaluation.positions import _PairImages
+    from cvgl_bench.evaluation.positions import position_errors
 
+    class Locating(Frozen):
+        """Answers the middle, and keeps what it was asked about."""
+
+        def locate(self, network, queries, references):
+            asked.append(queries)
+            return torch.full((len(queries), 2), 0.5)
+
+    asked = []
     options = {"backbone": "test_resnet.r160_in1k", "weights": "none"}
-    method = Frozen(FrozenOptions(tile_size=(32, 32), panorama_size=(32, 64), **options))
+    method = Locating(FrozenOptions(tile_size=(32, 32), panorama_size=(32, 64), **options))
     plain = ViewImages(method, split, "query")[2]
     object.__setattr__(split, "variant", Variant("brightness", 0.5))
     seen = ViewImages(method, split, "query")[2]
     assert not torch.equal(seen, plain)
-    torch.testing.assert_close(_PairImages(method, split, split.truth)[2][0], seen)
+    position_errors(
+        method,
+        torch.nn.Identity(),
+        split,
+        retrieved=split.truth,
+        device=torch.device("cpu"),
+        batch_size=4,
+        workers=0,
+    )
+    torch.testing.assert_close(asked[0][2], seen)

@@ -1,10 +1,10 @@
 import pytest
 
 from cvgl_bench.foundation.errors import PluginError, UnknownNameError
-from cvgl_bench.foundation.registry import Origin, Registry
+from cvgl_bench.foundation.registry import PluginOrigin, Registry
 
-OURS = Origin("builtin", "cvgl-bench", "1.0")
-THEIRS = Origin("theirs", "their-dist", "2.1")
+OURS = PluginOrigin("builtin", "cvgl-bench", "1.0")
+THEIRS = PluginOrigin("theirs", "their-dist", "2.1")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cvgl_bench.foundation import geo
 Floats = NDArray[np.float64]
 
 
-class Frame(Protocol):
+class GeoFrame(Protocol):
     """A north-up pixel grid; x is right (east), y down (south), both from the grid's own corner."""
 
     def to_px(self, lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cvgl_bench.data.layouts.presence import read_header
 from cvgl_bench.data_tools.building import geotiff, rasters
-from cvgl_bench.data_tools.building.frames import Frame, GroundFrame, MercatorFrame
+from cvgl_bench.data_tools.building.frames import GeoFrame, GroundFrame, MercatorFrame
 from cvgl_bench.data_tools.building.options import BuildOptions
 from cvgl_bench.data_tools.building.photos import Fault, Photo
 from cvgl_bench.data_tools.building.tables import column_names, position_fault, read_rows
@@ -53,7 +53,7 @@ class Sheet:
     """
 
     city: str
-    frame: Frame
+    frame: GeoFrame
     scale: Scale
     first: tuple[int, int]
     rows: int
@@ -186,7 +186,7 @@ def _image_sheets(options: BuildOptions) -> Iterator[Sheet | Fault]:
             yield Fault(path, header.fault)
             continue
         height, width = header.size_px
-        frame: Frame
+        frame: GeoFrame
         if m_per_px is not None:
             frame = GroundFrame(lat, lon, width / 2, height / 2, m_per_px)
         else:
@@ -212,7 +212,7 @@ def _geotiff_sheets(paths: Sequence[Path], options: BuildOptions) -> Iterator[Sh
 
 
 def _grid(
-    city: str, frame: Frame, scale: Scale, extent: Size, options: BuildOptions, image: Path
+    city: str, frame: GeoFrame, scale: Scale, extent: Size, options: BuildOptions, image: Path
 ) -> Sheet | Fault:
     """Lay as many tiles as fit into an image, in its middle; without a tile's size it is one tile."""
     size = (options.tile_px, options.tile_px) if options.tile_px else extent

@@ -23,7 +23,7 @@ def column_names(assignments: Sequence[str]) -> dict[str, str]:
     return names
 
 
-class Row:
+class CsvRow:
     """A row of a CSV; its methods name file, line and column in their errors."""
 
     def __init__(self, path: Path, line: int, values: Mapping[str, str], names: Mapping[str, str]) -> None:
@@ -80,7 +80,7 @@ def position_fault(lat: float, lon: float) -> str | None:
     return f"latitude {lat:g}, longitude {lon:g} is no place on the Earth.{swapped}".rstrip(".")
 
 
-def read_rows(path: Path, names: Mapping[str, str], *, required: Sequence[str]) -> Iterator[Row]:
+def read_rows(path: Path, names: Mapping[str, str], *, required: Sequence[str]) -> Iterator[CsvRow]:
     """Yield the rows of a CSV with a header; DataError names a missing column and the likeliest one."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -89,7 +89,7 @@ def read_rows(path: Path, names: Mapping[str, str], *, required: Sequence[str]) 
             reader.fieldnames = header
             _require(path, header, [names.get(column, column) for column in required])
             for values in reader:
-                yield Row(path, reader.line_num, values, names)
+                yield CsvRow(path, reader.line_num, values, names)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}.") from None
     except OSError as error:

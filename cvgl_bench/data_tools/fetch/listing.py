@@ -68,7 +68,7 @@ def _queries(dataset: Dataset, root: Path, city: str, label_edition: str | None)
 
 
 @dataclass
-class Estimate:
+class DownloadEstimate:
     """What a download would take; bytes from the files that are there, else from experience."""
 
     listed: int = 0
@@ -81,11 +81,11 @@ class Estimate:
         return self.listed - self.present
 
 
-def estimate(jobs: Iterable[tuple[Provider, Wanted]], root: Path) -> dict[View, Estimate]:
+def estimate(jobs: Iterable[tuple[Provider, Wanted]], root: Path) -> dict[View, DownloadEstimate]:
     """Return, by view, how many files are listed and missing, and what fetching them would take."""
-    found: dict[View, Estimate] = {}
+    found: dict[View, DownloadEstimate] = {}
     for provider, wanted in jobs:
-        entry = found.setdefault(provider.view, Estimate())
+        entry = found.setdefault(provider.view, DownloadEstimate())
         entry.listed += 1
         target = target_path(root, wanted.path)
         if target.exists():

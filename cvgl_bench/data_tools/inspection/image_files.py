@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cvgl_bench.data.layouts.presence import names_in, read_header
 from cvgl_bench.data_tools.inspection.decoding import TAIL_BYTES, Decoded, decoding_fault, ends_well
-from cvgl_bench.data_tools.inspection.problems import Kind, Verification
+from cvgl_bench.data_tools.inspection.problems import ProblemKind, Verification
 from cvgl_bench.foundation.progress import Progress
 from cvgl_bench.method import View
 
@@ -77,7 +77,7 @@ def check_images(
         _check_copies(found, root, files, paths)
 
 
-def _add(found: Verification, kind: Kind, item: Listed, reason: str) -> None:
+def _add(found: Verification, kind: ProblemKind, item: Listed, reason: str) -> None:
     found.add(kind, item.path, f"{reason} (named by {item.source}, line {item.line})")
 
 

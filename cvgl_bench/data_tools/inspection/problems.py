@@ -8,14 +8,14 @@ from typing import Literal
 
 from cvgl_bench.data_tools.inspection.statistics import CityStatistics
 
-Kind = Literal["label", "geometry", "outside", "count", "missing", "image", "size", "copy", "leak"]
+ProblemKind = Literal["label", "geometry", "outside", "count", "missing", "image", "size", "copy", "leak"]
 
 
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong: what kind, in which file (and line), and why."""
 
-    kind: Kind
+    kind: ProblemKind
     path: str
     reason: str
     line: int | None = None
@@ -53,6 +53,6 @@ class Verification:
         """Take down a faulty line of a list or label file."""
         self.add("label", path, reason, line=line)
 
-    def add(self, kind: Kind, path: Path | str, reason: str, *, line: int | None = None) -> None:
+    def add(self, kind: ProblemKind, path: Path | str, reason: str, *, line: int | None = None) -> None:
         """Take down a problem."""
         self.problems.append(Problem(kind, str(path), reason, line))

@@ -18,7 +18,7 @@ BUILT_IN_UNITS = {metric.id: metric.unit for metric in METRICS}
 
 
 @dataclass(frozen=True)
-class Row:
+class BoardRow:
     """Runs of one method with the same options: one a seed, the newest of each; older ones apart."""
 
     runs: tuple[Result, ...]
@@ -66,7 +66,7 @@ class Board:
     fingerprint: str
     query_count: int | None
     reference_count: int | None
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
 
     @property
     def metrics(self) -> list[str]:
@@ -115,7 +115,7 @@ def _board_order(key: tuple) -> tuple:
     return (split != "same", split != "cross", split, len(marks), *map(str, (marks, *rest)))
 
 
-def _rows(results: Iterable[Result]) -> tuple[Row, ...]:
+def _rows(results: Iterable[Result]) -> tuple[BoardRow, ...]:
     groups: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         groups[row_key(result)].append(result)
@@ -135,17 +135,17 @@ def row_key(result: Result) -> str:
     return plain(parts)
 
 
-def _row(results: list[Result]) -> Row:
+def _row(results: list[Result]) -> BoardRow:
     newest_first = sorted(results, key=lambda result: (result.created, result.id), reverse=True)
     by_seed: dict[int | None, Result] = {}
     for result in newest_first:
         by_seed.setdefault(seed_of(result), result)
     runs = sorted(by_seed.values(), key=lambda result: (seed_of(result) or 0, result.id))
     kept = {result.id for result in runs}
-    return Row(tuple(runs), tuple(result for result in reversed(newest_first) if result.id not in kept))
+    return BoardRow(tuple(runs), tuple(result for result in reversed(newest_first) if result.id not in kept))
 
 
-def _row_order(row: Row) -> tuple:
+def _row_order(row: BoardRow) -> tuple:
     main = row.estimate(MAIN_METRIC)
     value = main.value if main is not None and main.value is not None else -1.0
     return (-value, row.method.title, row.runs[0].id)

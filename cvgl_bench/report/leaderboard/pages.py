@@ -8,7 +8,7 @@ from urllib.parse import quote
 from tabulate import tabulate
 
 from cvgl_bench.data.splits import AREA_SPLITS, split_title
-from cvgl_bench.report.leaderboard.boards import MAIN_METRIC, Board, Row
+from cvgl_bench.report.leaderboard.boards import MAIN_METRIC, Board, BoardRow
 from cvgl_bench.report.leaderboard.estimates import NO_VALUE, print_estimate, print_value
 from cvgl_bench.report.leaderboard.published import COLUMNS, Published, PublishedRow
 from cvgl_bench.report.leaderboard.settings import differing_options, seed_of
@@ -184,12 +184,12 @@ def _weights(run: Result) -> str:
     return f"weights `{run.checkpoint_sha256[:HASH_LENGTH]}`" if foreign else ""
 
 
-def _seed_links(row: Row) -> str:
+def _seed_links(row: BoardRow) -> str:
     links = [_link("run" if seed_of(run) is None else str(seed_of(run)), run) for run in row.runs]
     return ", ".join(links)
 
 
-def _commits(row: Row) -> str:
+def _commits(row: BoardRow) -> str:
     commits = dict.fromkeys(run.commit for run in row.runs if run.commit)
     return ", ".join(f"`{_text(_short_commit(commit))}`" for commit in commits) or NO_VALUE
 

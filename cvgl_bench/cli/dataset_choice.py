@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Place:
+class DatasetChoice:
     """The copy of a data set that a command was given, looked up when it is used."""
 
     dataset: str
@@ -51,17 +51,17 @@ class Place:
         )
 
 
-def place_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the argument and options of a `Place`, which becomes its first argument."""
+def choose_dataset(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the argument and options of a `DatasetChoice`, which becomes its first argument."""
 
     @functools.wraps(function)
-    def with_place(
+    def with_choice(
         dataset: str, data_root: Path | None, cities: str | None, label_edition: str | None, **given: Any
     ) -> None:
         chosen = tuple(name.strip() for name in cities.split(",")) if cities else None
-        function(Place(dataset, data_root, chosen, label_edition), **given)
+        function(DatasetChoice(dataset, data_root, chosen, label_edition), **given)
 
-    decorated: Any = with_place
+    decorated: Any = with_choice
     for decorate in (
         click.option("--labels", "label_edition", help="Label edition, where the data set has several."),
         click.option("--cities", help="Comma-separated subset of cities."),
