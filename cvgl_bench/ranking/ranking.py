@@ -1,14 +1,18 @@
 """Exact ranks and best references of embeddings, in blocks, at the speed of a fast matrix product.
 
 Scores are computed in a fast type. Where its rounding leaves open how a reference compares with the
-truth, or whether it is among the best, the reference is scored again, exactly (`scores.pair_scores`);
+truth, or whether it is among the best, the reference is scored again, exactly (`exact.pair_scores`);
 where too much is left open, the tile is computed again in a finer type. So the answer is the same,
 integer for integer, whatever the type, the block or the device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,25 +20,29 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvgl_bench.foundation.errors import EmbeddingError, OptionError
 from cvgl_bench.foundation.progress import Progress, Silent
-from cvgl_bench.ranking.blocks import Blocks, Search
-from cvgl_bench.ranking.copies import Copies
-from cvgl_bench.ranking.frame import frame_of
+from cvgl_bench.ranking.looks import centres_of
 from cvgl_bench.ranking.outcome import Ranking
 from cvgl_bench.ranking.precision import Precision, exact_products, resolve
-from cvgl_bench.ranking.rows import Embeddings, Rows, require_same_dimensions, slices
-from cvgl_bench.ranking.section import Section
-from cvgl_bench.ranking.workers import side_by_side, workers
+from cvgl_bench.ranking.query_block import QueryBlock
+from cvgl_bench.ranking.rows import Embeddings, Rows, require_same_dimensions, slices, spread
 
 CPU = torch.device("cpu")
 
-SECTION_BYTES = {"cpu": 2**26, "cuda": 2**30}
-"""Size of the queries that are kept at hand while the references pass once."""
-
-BLOCK = {"cpu": (1280, 2048), "cuda": (8192, 32768)}
+BLOCK = {"cpu": (2560, 1024), "cuda": (8192, 32768)}
 """Queries and references of a tile: its scores stay in a processor's cache, or fill a GPU."""
 
-MOST_REFERENCES = 2**30
-"""A row number takes 30 bits of a key (see `best`)."""
+FIRST_BLOCK = 1 / 4
+"""Size of the first block of references to the others': what it shows of a look's worth and of the best
+saves work on all of them."""
+
+CENTRE_ROWS = 1024
+"""Rows whose mean stands for the mean of all."""
+
+MOST_WORKERS = 16
+"""Each holds a tile and a block of references; more processors than this help within products."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def rank(
@@ -71,49 +79,33 @@ def rank(
     lines, columns = block or BLOCK.get(device.type, BLOCK["cuda"])
     if min(top, lines, columns) < 1:
         raise OptionError(f"top is {top} and block {block}; all must be at least 1.")
-    search = Search(
-        references,
-        Copies(references.duplicates()),
-        frame_of(queries, references),
-        top=min(top, len(references)),
-        lines=lines,
-        dtype=resolve(precision, device),
-    )
-    return _search(queries, search, truth, covers, columns, progress or Silent())
-
-
-def _search(
-    queries: Rows,
-    search: Search,
-    truth: NDArray[np.int64],
-    covers: NDArray[np.int64],
-    columns: int,
-    progress: Progress,
-) -> Ranking:
-    """Let each section of the queries meet all references in blocks of `columns`."""
-    count = workers(queries.device)
-    sections = list(slices(len(queries), _section_size(queries, count)))
-    blocks = Blocks(search, columns, count)
-    progress.set_total(len(sections) * len(blocks))
+    dtype, count = resolve(precision, device), workers(device)
+    centres = centres_of(*(side.take(spread(len(side), CENTRE_ROWS)) for side in (queries, references)))
+    edges = [0, *range(max(int(columns * FIRST_BLOCK), 1), len(references), columns), len(references)]
+    progress = progress or Silent()
 
     @torch.inference_mode()
     def meet_all(part: slice, advance: Callable[[int], None]) -> tuple[NDArray, ...]:
-        section = Section(queries.take(part), search, truth[part], covers[part])
-        for block in blocks:
-            section.meet(block)
-            advance(len(block))
-        return section.finish()
+        sides = (torch.from_numpy(rows[part]).to(device) for rows in (truth, covers))
+        here = QueryBlock(
+            queries.take(part),
+            *sides,
+            references=references,
+            centres=centres,
+            top=min(top, len(references)),
+            dtype=dtype,
+        )
+        for start, stop in pairwise(edges):
+            here.meet(references.take(slice(start, stop)), start)
+            advance(stop - start)
+        return tuple(column.numpy(force=True) for column in here.finish())
 
+    rounds = -(-len(queries) // (lines * count))
+    parts = list(slices(len(queries), -(-len(queries) // (rounds * count))))  # alike for all workers
+    progress.set_total(len(parts) * len(references))
     with exact_products():
-        parts = side_by_side(meet_all, sections, count, progress)
-    return Ranking(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _section_size(queries: Rows, count: int) -> int:
-    """Return the queries of a section such that each of `count` workers has the same to do."""
-    at_hand = SECTION_BYTES.get(queries.device.type, SECTION_BYTES["cuda"]) // (4 * queries.dimensions)
-    rounds = -(-len(queries) // max(at_hand, 1))
-    return -(-len(queries) // (rounds * count))
+        columns = zip(*side_by_side(meet_all, parts, count, progress), strict=True)
+    return Ranking(*(np.concatenate(column) for column in columns))
 
 
 def _require_fit(
@@ -133,5 +125,49 @@ def _require_fit(
                 f"{name} names reference {rows[tuple(place)]} for query {place[0]}, but there are "
                 f"{len(references)} reference embeddings. Give one for each reference of the split."
             )
-    if len(references) > MOST_REFERENCES:
-        raise EmbeddingError(f"{len(references)} references are too many: at most {MOST_REFERENCES}.")
+
+
+def workers(device: torch.device) -> int:
+    """Return how many workers suit a device: one a processor that PyTorch may use, one for a GPU."""
+    return min(torch.get_num_threads(), MOST_WORKERS) if device.type == "cpu" else 1
+
+
+def side_by_side(
+    task: Callable[[Item, Callable[[int], None]], Result],
+    items: Iterable[Item],
+    count: int,
+    progress: Progress,
+) -> list[Result]:
+    """Return `task(item, advance)` for each item, in order, on `count` threads that share the processors.
+
+    The work around the matrix products is many small steps. Threads that split each of these wait for
+    each other more than they help; threads that each do all steps of their own queries do not. `advance`
+    reports progress, and ends a task once another one has failed or the user has broken off.
+    """
+    errors: list[BaseException] = []
+    lock, before = threading.Lock(), torch.get_num_threads()
+
+    def advance(done: int) -> None:
+        with lock:
+            if errors:
+                raise errors[0]
+            progress.advance(done)
+
+    def watched(item: Item) -> Result:
+        try:
+            return task(item, advance)
+        except BaseException as error:
+            errors.append(error)
+            raise
+
+    torch.set_num_threads(max(before // count, 1))
+    threads = {"initializer": torch.set_num_threads, "initargs": (torch.get_num_threads(),)}
+    try:
+        with ThreadPoolExecutor(count, **threads) as pool:
+            try:
+                return list(pool.map(watched, items))
+            except BaseException as error:
+                errors.append(error)
+                raise
+    finally:
+        torch.set_num_threads(before)

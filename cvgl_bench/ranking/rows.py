@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cvgl_bench.foundation.errors import EmbeddingError
-from cvgl_bench.ranking.scores import sum_by_halves
+from cvgl_bench.ranking.exact import sum_by_halves
 
 Side = Literal["query", "reference"]
 Embeddings = NDArray[np.floating] | Tensor
@@ -19,14 +19,7 @@ Embeddings = NDArray[np.floating] | Tensor
 UNIT_TOLERANCE = 2e-5
 """A row whose squared length is this close to 1 was normalised in float32 and is taken as it is."""
 
-QUICK_TOLERANCE = 1e-5
-"""A float32 sum of squares this close to 1 says so for sure: over QUICK_WIDTH terms its error is 8e-6."""
-
-QUICK_WIDTH = 128
 CHECK_ROWS = 1024
-
-DIGEST_WIDTH = 256
-"""Dimensions that tell rows apart: those that agree in them are compared whole."""
 
 NAMED_ROWS = 5
 """How many offending rows an error names."""
@@ -64,18 +57,6 @@ class Rows:
         lengths = torch.from_numpy(self._lengths_by_row[rows]).to(self.device)
         return torch.div(block, lengths[:, None], out=torch.empty_like(block))
 
-    def duplicates(self) -> NDArray[np.int64]:
-        """Return int64 (N,): for each row the first row that holds the same numbers, itself if none does."""
-        digests = np.concatenate([_digest(self._read(part)) for part in slices(len(self), CHECK_ROWS)])
-        _, first, member = np.unique(digests, return_index=True, return_inverse=True)
-        same_as = first[member].astype(np.int64)
-        doubles = np.flatnonzero(same_as != np.arange(len(self)))
-        for part in slices(len(doubles), CHECK_ROWS):
-            rows = doubles[part]
-            differ = (self._read(rows) != self._read(same_as[rows])).any(dim=1).numpy(force=True)
-            same_as[rows[differ]] = rows[differ]
-        return same_as
-
     def _read(self, rows: slice | NDArray[np.int64]) -> Tensor:
         part = self._source[rows]
         if isinstance(part, np.ndarray):
@@ -89,7 +70,8 @@ class Rows:
         lengths = np.ones(len(self))
         for part in slices(len(self), CHECK_ROWS):
             rows = self._read(part)
-            unsure = np.flatnonzero(~_surely_unit(rows))
+            near = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).square() - 1
+            unsure = (~(near.abs() < UNIT_TOLERANCE / 2)).nonzero()[:, 0].numpy(force=True)
             if len(unsure):
                 squares = rows[unsure].numpy(force=True).astype(np.float64) ** 2
                 lengths[part.start + unsure] = np.sqrt(sum_by_halves(squares))
@@ -138,23 +120,3 @@ def slices(count: int, size: int) -> Iterator[slice]:
 def spread(count: int, most: int) -> NDArray[np.int64]:
     """Return at most `most` of `count` rows, evenly spread."""
     return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
-
-
-def _surely_unit(rows: Tensor) -> NDArray[np.bool_]:
-    if rows.shape[1] % QUICK_WIDTH:
-        return np.zeros(len(rows), bool)
-    lengths = torch.linalg.vector_norm(rows.view(len(rows), -1, QUICK_WIDTH), dim=2).double()
-    return ((lengths.square().sum(dim=1) - 1).abs() <= QUICK_TOLERANCE).numpy(force=True)
-
-
-def _digest(rows: Tensor) -> NDArray[np.int64]:
-    """Return one 64-bit number a row, equal for rows that are equal in their first dimensions.
-
-    By chance other rows share it 1 in 2^32 times or less.
-    """
-    rows = rows[:, :DIGEST_WIDTH].contiguous()
-    words = rows.view(torch.int32).long() if rows.shape[1] % 2 else rows.view(torch.int64)
-    factors = np.random.default_rng(0).integers(-(2**63), 2**63, words.shape[1], np.int64) | 1
-    if rows.device.type == "cpu":  # without a table of all products
-        return np.einsum("ij,j->i", words.numpy(), factors)
-    return (words * torch.from_numpy(factors).to(rows.device)).sum(dim=1).numpy(force=True)

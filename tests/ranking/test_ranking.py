@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvgl_bench.ranking import precision, ranking, section
+from cvgl_bench.ranking import looks, precision, query_block, ranking
 from cvgl_bench.ranking.ranking import rank
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -140,24 +140,24 @@ def test_agrees_with_the_oracle_on_larger_sets(kind, monkeypatch):
     case = large_case(kind)
     expected = oracle(*case)
     for dtype, least, block in (
-        ("float32", section.OPEN_LEAST, (20, 700)),
+        ("float32", query_block.OPEN_LEAST, (20, 700)),
         ("float32", 0, (7, 128)),
-        ("bfloat16", section.OPEN_LEAST, (20, 128)),
+        ("bfloat16", query_block.OPEN_LEAST, (20, 128)),
         ("float16", 0, (20, 700)),
     ):
-        monkeypatch.setattr(section, "OPEN_LEAST", least)
+        monkeypatch.setattr(query_block, "OPEN_LEAST", least)
         assert_equal(rank(*case, precision=dtype, block=block), expected)
 
 
 def test_pairs_that_share_no_dimension_are_not_scored_one_by_one(monkeypatch):
-    scored, honest = [], section.pair_scores
+    scored, honest = [], query_block.pair_scores
 
     def watched(queries, references, lines, columns):
         scored.append(len(lines))
         return honest(queries, references, lines, columns)
 
-    monkeypatch.setattr(section, "pair_scores", watched)
-    monkeypatch.setattr(section, "OPEN_LEAST", 0)
+    monkeypatch.setattr(query_block, "pair_scores", watched)
+    monkeypatch.setattr(query_block, "OPEN_LEAST", 0)
     case = large_case("sparse")
     for block in ((20, 700), (7, 128), (20, 100)):
         scored.clear()
@@ -170,10 +170,10 @@ def test_any_product_within_the_bound_gives_the_same(kind, monkeypatch):
     """A product as wrong as the bound allows, in either direction, is caught by scoring again."""
     case = large_case(kind)
     expected = oracle(*case)
-    honest, generator = section.split_product, torch.Generator().manual_seed(0)
+    honest, generator = looks.product, torch.Generator().manual_seed(0)
 
-    def wrong(queries, references, splits, *, out):
-        honest(queries, references, splits, out=out)
+    def wrong(queries, references, depth=None):
+        out = honest(queries, references, depth)
         if out.dtype != torch.float32:
             return out
         total = queries.shape[1] * 2.0**-24
@@ -181,20 +181,19 @@ def test_any_product_within_the_bound_gives_the_same(kind, monkeypatch):
         signs = torch.randint(0, 2, out.shape, generator=generator) * 2 - 1
         return out.add_(0.9 * total * lengths * signs)
 
-    monkeypatch.setattr(section, "split_product", wrong)
-    monkeypatch.setattr(section, "SPLITS", 1)
+    monkeypatch.setattr(looks, "product", wrong)
     assert_equal(rank(*case, block=(20, 256), precision="float32"), expected)
 
 
 def test_a_bound_that_is_too_small_would_be_seen(monkeypatch):
     """The test above can fail: without the bound, a wrong product gives wrong ranks."""
     case = large_case("untrained")
-    honest = section.split_product
+    honest = looks.product
 
-    def wrong(queries, references, splits, *, out):
-        return honest(queries, references, splits, out=out).mul_(-1)
+    def wrong(queries, references, depth=None):
+        return honest(queries, references, depth).mul_(-1)
 
-    monkeypatch.setattr(section, "split_product", wrong)
+    monkeypatch.setattr(looks, "product", wrong)
     with pytest.raises(AssertionError):
         assert_equal(rank(*case, precision="float32"), oracle(*case))
 
@@ -254,14 +253,14 @@ def test_coarse_products_are_only_used_where_they_pay(monkeypatch):
     """Embeddings whose scores a type cannot tell apart make the search go on in the next finer one."""
     monkeypatch.setattr(ranking, "workers", lambda device: 1)
     used = []
-    honest = section.split_product
+    honest = looks.product
 
-    def watched(queries, references, splits, *, out):
+    def watched(queries, references, depth=None):
         used.append(queries.dtype)
-        return honest(queries, references, splits, out=out)
+        return honest(queries, references, depth)
 
-    monkeypatch.setattr(section, "split_product", watched)
-    monkeypatch.setattr(section, "OPEN_LEAST", 0)
+    monkeypatch.setattr(looks, "product", watched)
+    monkeypatch.setattr(query_block, "OPEN_LEAST", 0)
     rank(*large_case("cities"), precision="bfloat16", block=(20, 128))
     assert list(dict.fromkeys(used)) == [torch.bfloat16, torch.float32, torch.float64]
     assert torch.bfloat16 not in used[used.index(torch.float32) :]
@@ -273,28 +272,29 @@ def test_coarse_products_are_only_used_where_they_pay(monkeypatch):
     assert set(used) == {torch.bfloat16}
 
 
-def test_only_a_few_queries_try_a_type_in_vain(monkeypatch):
+def test_a_type_is_tried_in_vain_on_few_references_only(monkeypatch):
     monkeypatch.setattr(ranking, "workers", lambda device: 1)
+    precision.resolve("bfloat16", ranking.CPU)  # which tries products, too
     sizes = {}
-    honest = section.split_product
+    honest = looks.product
 
-    def watched(queries, references, splits, *, out):
-        sizes.setdefault(queries.dtype, []).append((len(queries), splits))
-        return honest(queries, references, splits, out=out)
+    def watched(queries, references, depth=None):
+        sizes.setdefault((queries.dtype, depth), []).append(len(references))
+        return honest(queries, references, depth)
 
-    monkeypatch.setattr(section, "split_product", watched)
-    monkeypatch.setattr(section, "OPEN_LEAST", 0)
-    monkeypatch.setattr(section, "PROBED", 4)
+    monkeypatch.setattr(looks, "product", watched)
+    monkeypatch.setattr(query_block, "OPEN_LEAST", 0)
     case = large_case("cities")
-    assert_equal(rank(*case, precision="bfloat16", block=(20, 700)), oracle(*case))
-    assert sizes[torch.bfloat16] == sizes[torch.float32] == [(4, 1)]
-    assert {lines for lines, _ in sizes[torch.float64]} == {20}
+    assert_equal(rank(*case, precision="bfloat16", block=(20, 400)), oracle(*case))
+    few = [int(400 * ranking.FIRST_BLOCK)]
+    in_steps = torch.float32, looks.DEPTH
+    assert sizes[torch.bfloat16, None] == sizes[torch.float32, None] == sizes[in_steps] == few
+    assert sizes[torch.float64, None] == [*few, 400, 200]
     sizes.clear()
     rows = unit(np.random.default_rng(0).standard_normal((720, 1024)))
     truth = np.arange(20)
-    rank(rows[:20], rows[20:], truth, np.full((20, 1), -1), precision="bfloat16", block=(20, 700))
-    assert sizes[torch.bfloat16] == [(4, 1)]
-    assert sizes[torch.float32] == [(4, 1), (20, section.SPLITS)]
+    rank(rows[:20], rows[20:], truth, np.full((20, 1), -1), precision="bfloat16", block=(20, 400))
+    assert sizes[torch.bfloat16, None] == few and sizes[in_steps][-1] == 200
 
 
 def test_auto_takes_what_is_fastest(monkeypatch):

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from cvgl_bench.foundation.errors import EmbeddingError
-from cvgl_bench.ranking import rows as module
 from cvgl_bench.ranking.rows import Rows, require_same_dimensions, slices, spread
 
 CPU = torch.device("cpu")
@@ -44,27 +43,6 @@ def test_memory_maps_are_read_without_a_warning(tmp_path):
     np.save(tmp_path / "rows.npy", np.eye(6, dtype=np.float32))
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
     assert torch.equal(read(mapped).take(slice(2, 4)), torch.eye(6)[2:4])
-
-
-def test_duplicates_name_the_first_of_their_kind():
-    values = torch.nn.functional.normalize(torch.randn(9, 5)).numpy()
-    values[4] = values[1]
-    values[8] = values[1]
-    values[7] = values[6]
-    assert read(values).duplicates().tolist() == [0, 1, 2, 3, 1, 5, 6, 6, 1]
-
-
-@pytest.mark.parametrize("dimensions", [4, 5])
-def test_duplicates_are_compared_and_not_only_their_digests(monkeypatch, dimensions):
-    monkeypatch.setattr(module, "_digest", lambda rows: np.zeros(len(rows), np.uint64))
-    values = np.eye(dimensions, dtype=np.float32)
-    assert read(values).duplicates().tolist() == list(range(dimensions))
-
-
-def test_digests_tell_rows_apart():
-    values = torch.randn(3000, 6, generator=torch.Generator().manual_seed(0))
-    assert len(np.unique(module._digest(values))) == 3000
-    assert len(np.unique(module._digest(values[:, :5]))) == 3000
 
 
 def test_numbers_beyond_float32_are_refused_without_a_warning():

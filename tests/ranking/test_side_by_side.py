@@ -1,14 +1,9 @@
 import threading
 
-import numpy as np
 import pytest
 import torch
 
-from cvgl_bench.ranking.blocks import Blocks, Search
-from cvgl_bench.ranking.copies import Copies
-from cvgl_bench.ranking.frame import Origin
-from cvgl_bench.ranking.rows import Rows
-from cvgl_bench.ranking.workers import MOST, side_by_side, workers
+from cvgl_bench.ranking.ranking import MOST_WORKERS, side_by_side, workers
 
 CPU = torch.device("cpu")
 
@@ -72,22 +67,7 @@ def test_threads_of_torch_are_as_before(error):
         assert torch.get_num_threads() == 4
         torch.set_num_threads(3)
         assert workers(CPU) == 3 and workers(torch.device("cuda")) == 1
-        torch.set_num_threads(MOST + 1)
-        assert workers(CPU) == MOST
+        torch.set_num_threads(MOST_WORKERS + 1)
+        assert workers(CPU) == MOST_WORKERS
     finally:
         torch.set_num_threads(before)
-
-
-def test_blocks_are_shared_and_forgotten():
-    rows = np.eye(10, dtype=np.float32)
-    references = Rows(rows, "reference", device=CPU, normalise=True)
-    search = Search(references, Copies(np.arange(10)), Origin(), top=1, lines=1, dtype=torch.float32)
-    blocks = Blocks(search, 4, 2)
-    first, second = list(blocks), []
-    for block in blocks:
-        second.append(block)
-    assert [len(block) for block in first] == [4, 4, 2] and len(blocks) == 10
-    assert torch.equal(torch.cat([block.rows for block in first]), torch.from_numpy(rows))
-    here, there = iter(blocks), iter(blocks)
-    assert all(next(here) is next(there) for _ in range(3))
-    assert first[0] is not second[0]

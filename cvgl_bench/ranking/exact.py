@@ -21,8 +21,7 @@ def sum_by_halves(values: Tensor | NDArray) -> Tensor | NDArray:
     """Sum float64 (N, D) over D in a fixed order, the second half onto the first; overwrites `values`."""
     while values.shape[1] > 1:
         half = values.shape[1] // 2
-        odd = values.shape[1] % 2
-        if odd:
+        if values.shape[1] % 2:
             values[:, 0] += values[:, -1]
         values[:, :half] += values[:, half : 2 * half]
         values = values[:, :half]
@@ -34,24 +33,28 @@ def float64_bound(dimensions: int) -> float:
     return 2.02 * dimensions * FLOAT64_ROUNDING
 
 
-def pair_scores(queries: Tensor, references: Tensor, query_rows: Tensor, reference_rows: Tensor) -> Tensor:
-    """Return float32 (N,), the scores of pairs of rows of `queries` (A, D) and `references` (B, D)."""
-    size = CPU_PAIRS if queries.device.type == "cpu" else GPU_PAIRS
-    size = min(size, len(query_rows))
-    scores = torch.empty(len(query_rows), dtype=torch.float32, device=queries.device)
+def pair_scores(queries: Tensor, references: Tensor, lines: Tensor, columns: Tensor) -> Tensor:
+    """Return float32 (N,), the scores of rows `lines` of `queries` (A, D) and `columns` of `references`."""
+    size = min(CPU_PAIRS if queries.device.type == "cpu" else GPU_PAIRS, max(len(lines), 1))
+    scores = torch.empty(len(lines), dtype=torch.float32, device=queries.device)
     rows = torch.empty(size, queries.shape[1], device=queries.device)
     left, right = (torch.empty_like(rows, dtype=torch.float64) for _ in range(2))
     bound = float64_bound(queries.shape[1])
-    for start in range(0, len(query_rows), max(size, 1)):
-        pick = slice(start, min(start + size, len(query_rows)))
-        count = pick.stop - pick.start
-        for source, numbers, wide in ((queries, query_rows, left), (references, reference_rows, right)):
-            wide[:count].copy_(torch.index_select(source, 0, numbers[pick], out=rows[:count]))
-        product = left[:count].mul_(right[:count])
-        total = product.sum(dim=1)
-        rounded = total.float()
+    for line, column, score in zip(*(each.split(size) for each in (lines, columns, scores)), strict=True):
+        count = len(line)
+        for source, numbers, wide in ((queries, line, left), (references, column, right)):
+            wide[:count].copy_(torch.index_select(source, 0, numbers, out=rows[:count]))
+        terms = left[:count].mul_(right[:count])
+        total = terms.sum(dim=1)
+        score.copy_(total)
         close = ((total - bound).float() != (total + bound).float()).nonzero()[:, 0]
         if len(close):
-            rounded[close] = sum_by_halves(product[close]).float()
-        scores[pick] = rounded + 0.0  # -0 becomes 0: equal scores have equal bits
-    return scores
+            score[close] = sum_by_halves(terms[close]).float()
+    return scores + 0.0  # -0 becomes 0: equal scores have equal bits
+
+
+def tie_interval(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return float64 (N,), the ends between which numbers round to the float32 `scores`."""
+    infinity = torch.full_like(scores, torch.inf)
+    below, above = (torch.nextafter(scores, end).double() for end in (-infinity, infinity))
+    return (scores.double() + below) / 2, (scores.double() + above) / 2

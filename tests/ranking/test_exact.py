@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from cvgl_bench.ranking import scores
-from cvgl_bench.ranking.scores import float64_bound, pair_scores, sum_by_halves
+from cvgl_bench.ranking import exact
+from cvgl_bench.ranking.exact import float64_bound, pair_scores, sum_by_halves
 
 
 def unit(generator, count, dimensions):
@@ -47,7 +47,7 @@ def test_close_calls_do_not_depend_on_the_order_of_addition(monkeypatch):
     generator = torch.Generator().manual_seed(1)
     queries, references = unit(generator, 1, 64), unit(generator, 300, 64)
     lines, columns = torch.zeros(300, dtype=torch.int64), torch.arange(300)
-    monkeypatch.setattr(scores, "float64_bound", lambda dimensions: 1.0)  # every score is a close call
+    monkeypatch.setattr(exact, "float64_bound", lambda dimensions: 1.0)  # every score is a close call
     fixed = pair_scores(queries, references, lines, columns)
     monkeypatch.undo()
     assert torch.equal(fixed, pair_scores(queries, references, lines, columns))
