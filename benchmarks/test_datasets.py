@@ -25,6 +25,9 @@ from cvgl_bench.data_tools.inspection.image_files import Listed, check_images
 from cvgl_bench.data_tools.inspection.problems import Verification
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.progress import Silent
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 CITIES = ("NewYork", "Seattle")
 FILES = 50_000
@@ -39,7 +42,7 @@ def test_reading_real_labels(capsys):
         pytest.skip("CVGL_SAMPLE_DATA, the folder of real sample data, is not set")
     card = next(card for card in builtin_cards() if card.name == "vigor")
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    layouts.read_task(card, "same", Path(folder) / "vigor_corrected_labels", cities=CITIES)
+    layouts.read_task(card, "same", Path(folder) / "vigor_corrected_labels", cities=CITIES, layouts=KNOWN)
     seconds = time.process_time() - began
     added_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
     with capsys.disabled():

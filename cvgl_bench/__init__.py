@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvgl_bench.api import embed, evaluate, load_run, load_split, read_outcome
     from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data.layouts.layout import Layout
     from cvgl_bench.foundation.options import option
     from cvgl_bench.hookspecs import hookimpl
     from cvgl_bench.method import Method, Pair, TrainableMethod
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Dataset",
+    "Layout",
     "Method",
     "Metric",
     "Pair",
@@ -41,6 +43,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "cvgl_bench.api": ("embed", "evaluate", "load_run", "load_split", "read_outcome"),
     "cvgl_bench.data.dataset": ("Dataset",),
+    "cvgl_bench.data.layouts.layout": ("Layout",),
     "cvgl_bench.foundation.options": ("option",),
     "cvgl_bench.hookspecs": ("hookimpl",),
     "cvgl_bench.method": ("Method", "Pair", "TrainableMethod"),

@@ -2,7 +2,7 @@
 
 A plugin is a module with functions decorated by `cvgl_bench.hookimpl`, named in an entry point of
 the group `cvgl_bench`. Offers take nothing and return a list; events take what happened and return
-nothing. The built-in methods, data sets and metrics come in through these hooks too.
+nothing. The built-in methods, data sets, layouts and metrics come in through these hooks too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data.layouts.layout import Layout
     from cvgl_bench.data_tools.fetch.provider import Provider
     from cvgl_bench.method import Method
     from cvgl_bench.running.run import Run
@@ -40,6 +41,17 @@ def cvgl_datasets() -> list[Dataset | Path]:
     """Offer data sets; called once, when a data set is first listed or looked up.
 
     :return: cards, as `Dataset` objects or as paths of YAML files.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def cvgl_layouts() -> list[Layout]:
+    """Offer on-disk layouts; called once, before the first card is checked or data set read.
+
+    A card names a layout, whoever offers it. `cvgl_bench.testing.check_layout` checks one, which is a `cvgl_bench.Layout`.
+
+    :return: layouts with names of their own; each says what its folder holds and reads it.
     """
     raise NotImplementedError
 

@@ -22,6 +22,7 @@ from cvgl_bench.foundation.registry import PluginOrigin, Registry
 
 if TYPE_CHECKING:
     from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data.layouts.layout import Layout
     from cvgl_bench.data_tools.fetch.provider import Provider
     from cvgl_bench.method import Method
     from cvgl_bench.scoring.metrics import Metric
@@ -74,12 +75,29 @@ class Plugins:
     def datasets(self) -> Registry[Dataset]:
         """Data sets by name."""
         from cvgl_bench.data.cards import read_card
+        from cvgl_bench.data.dataset import Dataset
+        from cvgl_bench.data.layouts.layout import layout_of
 
         def named(thing: Any) -> tuple[str, Any]:
             card = read_card(thing) if isinstance(thing, (str, Path)) else thing
+            if not isinstance(card, Dataset):
+                raise TypeError(f"{card!r} is neither a cvgl_bench.Dataset nor a card's path")
+            layout_of(card, self.layouts)
             return card.name, card
 
         return self._collect("data set", "cvgl_datasets", named)
+
+    @cached_property
+    def layouts(self) -> Registry[Layout]:
+        """On-disk layouts by name."""
+        from cvgl_bench.data.layouts.layout import Layout
+
+        def named(thing: Any) -> tuple[str, Any]:
+            if not isinstance(thing, Layout):
+                raise TypeError(f"{thing!r} is not a cvgl_bench.Layout")
+            return thing.name, thing
+
+        return self._collect("layout", "cvgl_layouts", named)
 
     @cached_property
     def providers(self) -> Registry[type[Provider]]:

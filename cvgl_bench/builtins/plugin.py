@@ -8,6 +8,7 @@ from cvgl_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from cvgl_bench.data.dataset import Dataset
+    from cvgl_bench.data.layouts.layout import Layout
     from cvgl_bench.data_tools.fetch.provider import Provider
     from cvgl_bench.method import Method
     from cvgl_bench.running.run import Run
@@ -29,6 +30,14 @@ def cvgl_datasets() -> list[Dataset]:
     from cvgl_bench.data.cards import builtin_cards
 
     return builtin_cards()
+
+
+@hookimpl
+def cvgl_layouts() -> list[Layout]:
+    """Offer the layouts of published data sets."""
+    from cvgl_bench.builtins.layouts import LAYOUTS
+
+    return list(LAYOUTS)
 
 
 @hookimpl

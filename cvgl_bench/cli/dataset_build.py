@@ -74,9 +74,10 @@ def _read_back(made: Made, out: Path) -> Task:
     from cvgl_bench.data import layouts
     from cvgl_bench.data.cards import read_card
     from cvgl_bench.data_tools.inspection.figure import draw_figure
+    from cvgl_bench.plugins import load_plugins
 
-    card = read_card(made.card)
-    tasks = [layouts.read_task(card, split, out) for split in card.splits]
+    card, known = read_card(made.card), load_plugins().layouts
+    tasks = [layouts.read_task(card, split, out, layouts=known) for split in card.splits]
     draw_figure(tasks[0], out / FIGURE)
     return tasks[0]
 

@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from cvgl_bench.data.dataset import Dataset
     from cvgl_bench.data.splits import Task
+    from cvgl_bench.plugins import Plugins
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,18 @@ class DatasetChoice:
     label_edition: str | None
 
     @cached_property
+    def plugins(self) -> Plugins:
+        """The plugins that are installed."""
+        from cvgl_bench.plugins import load_plugins
+
+        return load_plugins()
+
+    @cached_property
     def card(self) -> Dataset:
         """The data set's card, by its name or its file."""
         from cvgl_bench.data import cards
-        from cvgl_bench.plugins import load_plugins
 
-        return cards.find_dataset(self.dataset, load_plugins().datasets)
+        return cards.find_dataset(self.dataset, self.plugins.datasets)
 
     @cached_property
     def root(self) -> Path:
@@ -39,7 +46,8 @@ class DatasetChoice:
         from cvgl_bench.data import layouts
         from cvgl_bench.data.worlds import world_root
 
-        return layouts.find_root(self.card, self.data_root) or world_root(self.card)
+        root = layouts.find_root(self.card, self.data_root, layouts=self.plugins.layouts)
+        return root or world_root(self.card)
 
     def read_task(self, split: str | None) -> Task:
         """Read a split, the card's first if none is named."""
@@ -47,7 +55,12 @@ class DatasetChoice:
 
         name = split or next(iter(self.card.splits))
         return layouts.read_task(
-            self.card, name, self.root, cities=self.cities, label_edition=self.label_edition
+            self.card,
+            name,
+            self.root,
+            layouts=self.plugins.layouts,
+            cities=self.cities,
+            label_edition=self.label_edition,
         )
 
 

@@ -55,12 +55,11 @@ def command(choice: DatasetChoice, **given: Any) -> None:
     """
     from cvgl_bench.data_tools.fetch.client import Client
     from cvgl_bench.foundation.errors import UsageError
-    from cvgl_bench.plugins import load_plugins
 
     if choice.card.generated:
         raise UsageError(f"{choice.card.name} is generated on first use; there is nothing to fetch.")
     with Client(gathered(ClientOptions, given), allow_private=given["allow_private"]) as client:
-        providers = _providers(choice.card, client, given, load_plugins().providers)
+        providers = _providers(choice.card, client, given, choice.plugins.providers)
         _fetch(choice, providers, client, given)
 
 
@@ -72,7 +71,12 @@ def _fetch(
     from cvgl_bench.foundation.progress import progress
 
     card, root = choice.card, choice.root
-    chosen = {"providers": providers, "cities": _cities(choice), "label_edition": choice.label_edition}
+    chosen = {
+        "layouts": choice.plugins.layouts,
+        "providers": providers,
+        "cities": _cities(choice),
+        "label_edition": choice.label_edition,
+    }
     say = (lambda text: None) if given["as_json"] else click.echo
     if given["check"]:
         _remove_damaged(root, say)

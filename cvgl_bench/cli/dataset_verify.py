@@ -56,6 +56,7 @@ def command(choice: DatasetChoice, decode: bool, no_images: bool, show_all: bool
         found = verify(
             choice.card,
             choice.root,
+            layouts=choice.plugins.layouts,
             cities=choice.cities,
             label_edition=choice.label_edition,
             images=not no_images,

@@ -16,10 +16,12 @@ Row = dict[str, Any]
 
 
 @click.command(name="list")
-@click.argument("kind", type=click.Choice(["methods", "datasets", "metrics", "variants", "plugins"]))
+@click.argument(
+    "kind", type=click.Choice(["methods", "datasets", "layouts", "metrics", "variants", "plugins"])
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(kind: str, as_json: bool) -> None:
-    """List methods, data sets, metrics, variants of a task, or plugins, each with where it comes from.
+    """List methods, data sets, layouts, metrics, variants of a task, or plugins, and where each comes from.
 
     Example:
 
@@ -59,11 +61,26 @@ def dataset_rows(plugins: Plugins) -> list[Row]:
         {
             "data set": name,
             "title": entry.thing.title,
+            "layout": entry.thing.layout,
             "splits": list(entry.thing.splits),
             "images": "made on first use" if entry.thing.generated else "yours (--data-root)",
             **_origin(entry.origin),
         }
         for name, entry in plugins.datasets
+    ]
+
+
+def layout_rows(plugins: Plugins) -> list[Row]:
+    """Return a row for each on-disk layout that a card may name."""
+    return [
+        {
+            "layout": name,
+            "expected folder": entry.thing.expected,
+            "coordinates": entry.thing.coordinates,
+            "can be fetched": entry.thing.lists is not None,
+            **_origin(entry.origin),
+        }
+        for name, entry in plugins.layouts
     ]
 
 
@@ -105,7 +122,7 @@ def variant_rows(plugins: Plugins) -> list[Row]:
 def plugin_rows(plugins: Plugins) -> list[Row]:
     """Return a row for each plugin, broken ones with the reason."""
     # A plugin that fails when asked for its offers is known to be broken only then.
-    for offers in (plugins.methods, plugins.datasets, plugins.metrics):
+    for offers in (plugins.methods, plugins.datasets, plugins.layouts, plugins.metrics):
         len(offers)
     reasons = {broken.origin: broken.reason for broken in plugins.broken}
     origins = dict.fromkeys([*plugins.origins.values(), *reasons])
@@ -124,6 +141,7 @@ def plugin_rows(plugins: Plugins) -> list[Row]:
 ROWS: dict[str, Callable[[Plugins], list[Row]]] = {
     "methods": method_rows,
     "datasets": dataset_rows,
+    "layouts": layout_rows,
     "metrics": metric_rows,
     "variants": variant_rows,
     "plugins": plugin_rows,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from cvgl_bench.data.dataset import Dataset
+from cvgl_bench.data.layouts.layout import Layout
 from cvgl_bench.foundation.registry import Registry
 from cvgl_bench.method import Method
 from cvgl_bench.scoring.metrics import Metric
 
 
 class Offers(Protocol):
-    """Methods, data sets and metrics by name, and the hooks that are told of events."""
+    """Methods, data sets, layouts and metrics by name, and the hooks that are told of events."""
 
     @property
     def methods(self) -> Registry[type[Method]]:
@@ -20,6 +21,10 @@ class Offers(Protocol):
     @property
     def datasets(self) -> Registry[Dataset]:
         """Data sets by name."""
+
+    @property
+    def layouts(self) -> Registry[Layout]:
+        """On-disk layouts by name."""
 
     @property
     def metrics(self) -> Registry[Metric]:

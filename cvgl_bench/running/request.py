@@ -173,10 +173,9 @@ def read_task(
 ) -> Task:
     """Find a data set by name or card, generate it where it is a generated one, and read a split."""
     card = dataset if isinstance(dataset, Dataset) else cards.find_dataset(dataset, plugins.datasets)
-    root = layouts.find_root(card, data_root)
-    if root is None:
-        root = world_root(card)
-    return layouts.read_task(card, split, root, cities=cities, label_edition=label_edition)
+    known = plugins.layouts
+    root = layouts.find_root(card, data_root, layouts=known) or world_root(card)
+    return layouts.read_task(card, split, root, layouts=known, cities=cities, label_edition=label_edition)
 
 
 def _resolve(

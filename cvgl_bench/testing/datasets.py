@@ -7,15 +7,19 @@ from pathlib import Path
 
 from cvgl_bench.data.cards import read_card
 from cvgl_bench.data.dataset import Dataset
-from cvgl_bench.data.layouts import read_task
+from cvgl_bench.data.layouts import Layout, layout_of, read_task
 from cvgl_bench.data.splits import Split
 from cvgl_bench.testing.demands import NAME_RULE, allowed, demands_on, is_name
+from cvgl_bench.testing.layouts import layouts_with
 
 
-def check_dataset(dataset: Dataset | Path, data_root: Path | None = None) -> None:
+def check_dataset(
+    dataset: Dataset | Path, data_root: Path | None = None, *, layout: Layout | None = None
+) -> None:
     """Assert that a card is complete and, where its data is at hand, that every split can be read.
 
-    dataset: a Dataset or the path of its card; data_root: the folder of its images and labels.
+    dataset: a Dataset or the path of its card; data_root: the folder of its images and labels. layout:
+    the one that the card names, where no installed plugin offers it.
     """
     card = dataset if isinstance(dataset, Dataset) else allowed(partial(read_card, dataset))
     where = f"The data set '{card.name}'"
@@ -23,11 +27,12 @@ def check_dataset(dataset: Dataset | Path, data_root: Path | None = None) -> Non
     must(is_name(card.name), f"its name {NAME_RULE}")
     for field in ("title", "licence", "access"):
         must(getattr(card, field).strip(), f"the card's `{field}` is empty; a user needs it")
-    must(card.splits, "it has no splits")
+    layouts = layouts_with(layout)
+    allowed(partial(layout_of, card, layouts))
     if data_root is None:
         return
     for name in card.splits:
-        task = allowed(partial(read_task, card, name, data_root))
+        task = allowed(partial(read_task, card, name, data_root, layouts=layouts))
         for part, split in (("train", task.train), ("test", task.test)):
             _check_split(f"{where}, split '{name}', {part}", split)
 

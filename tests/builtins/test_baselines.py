@@ -7,14 +7,17 @@ from cvgl_bench.data import cards, layouts
 from cvgl_bench.embedding.images import embed_split
 from cvgl_bench.evaluation.evaluate import Place, evaluate
 from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.running.execution import seed_everything
+
+KNOWN = load_plugins([]).layouts
 
 CPU = torch.device("cpu")
 
 
 def test_chance_opens_no_image_and_repeats_by_seed(noise_world):
     card, root = noise_world
-    split = layouts.read_task(cards.read_card(card), "same", root).test
+    split = layouts.read_task(cards.read_card(card), "same", root, layouts=KNOWN).test
     object.__setattr__(split, "root", root / "nowhere")
     method = Chance(ChanceOptions())
     ranks = []
@@ -50,7 +53,7 @@ def test_frozen_takes_the_size_and_colours_of_timms_configuration():
 
 def test_frozen_embeds_every_image_by_itself(noise_world):
     card, root = noise_world
-    split = layouts.read_task(cards.read_card(card), "same", root).test
+    split = layouts.read_task(cards.read_card(card), "same", root, layouts=KNOWN).test
     options = FrozenOptions(
         backbone="test_resnet.r160_in1k", weights="none", tile_size=(32, 32), panorama_size=(32, 64)
     )
@@ -75,7 +78,7 @@ def test_an_embedding_that_is_not_finite_is_refused_by_name(noise_world):
             return vectors
 
     card, root = noise_world
-    split = layouts.read_task(cards.read_card(card), "same", root).test
+    split = layouts.read_task(cards.read_card(card), "same", root, layouts=KNOWN).test
     method = Broken(ChanceOptions())
     with pytest.raises(EmbeddingError, match=split.queries["name"].iloc[1]):
         embed_split(method, method.build(), split, view="query", device=CPU, batch_size=4, workers=0)

@@ -40,6 +40,14 @@ def test_methods_say_what_they_are_and_who_offers_them(run_command):
     assert "chance" in text and "no" in text.split() and "cvgl-bench" in text
 
 
+def test_layouts_say_what_they_expect_and_who_offers_them(run_command):
+    found = {row["layout"]: row for row in rows(run_command("list", "layouts", "--json"))}
+    assert {"vigor", "dress", "cvusa", "cvact"} <= set(found)
+    assert found["dress"]["can be fetched"] and not found["cvusa"]["can be fetched"]
+    assert "ACT_data.mat" in found["cvact"]["expected folder"]
+    assert {row["from"] for row in found.values()} == {"cvgl-bench"}
+
+
 def test_datasets_say_whether_they_are_made_or_brought(run_command):
     found = {row["data set"]: row for row in rows(run_command("list", "datasets", "--json"))}
     assert found["mini-dress"]["images"] == "made on first use"

@@ -73,7 +73,8 @@ def test_the_default_sweep_as_json(run_command, finished, tmp_path, monkeypatch)
     shown = run_command("sweep", finished, "--json", "--figure", "own.svg", "--metric", "median_distance_m")
     assert shown.code == 0, shown.err
     found = json.loads(shown.out)
-    usual = default_sweep(Dataset("x", "X", "dress", (), {}, {}))
+    splits = {"same": {"train": ("A",), "test": ("A",)}}
+    usual = default_sweep(Dataset("x", "X", "dress", ("A",), splits, {"size_px": (8, 8), "zoom": 18}))
     assert list(found["variants"]) == [str(variant) for variant in (PLAIN, *usual)]
     assert found["metric"] == "median_distance_m"
     assert all(step["value"] > 0 for step in found["variants"].values())

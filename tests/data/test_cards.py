@@ -3,11 +3,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cvgl_bench.data import cards, layouts
+from cvgl_bench.data import cards
+from cvgl_bench.data.dataset import Dataset
+from cvgl_bench.data.layouts import layout_of
 from cvgl_bench.foundation.errors import DataError, UnknownNameError
 from cvgl_bench.minicity import MINI_DRESS, MINI_VIGOR
 from cvgl_bench.minicity.world import GENERATOR_VERSION
 from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 VALID = {
     "name": "tiny",
@@ -31,7 +35,7 @@ def test_every_builtin_card_is_whole():
     assert {"vigor", "dress", "cvusa", "cvact", "mini-dress", "mini-vigor"} <= set(found)
     for card in found.values():
         assert card.title and card.licence and card.citation and card.access
-        assert card.layout in layouts.LAYOUTS and card.label_editions
+        assert layout_of(card, KNOWN).name == card.layout and card.label_editions
         assert card.generated or card.homepage.startswith("https://")
 
 
@@ -64,36 +68,72 @@ def test_a_card_becomes_a_dataset(tmp_path):
     assert card.panorama["horizontal_deg"] == 70 and card.decentrality_edges[0] == 0
 
 
-@pytest.mark.parametrize(
+FAULTS = pytest.mark.parametrize(
     "changes, field",
     [
-        ({"name": None}, "name: field required"),
         ({"name": "../up"}, "name: string should match"),
         ({"cities": []}, "cities"),
         ({"cities": ["a/b"]}, "cities.0"),
-        ({"titel": "x"}, "titel: extra inputs"),
         ({"tile": {"size_px": [10], "zoom": 18}}, "tile.size_px"),
         ({"tile": {"size_px": [10, 0], "zoom": 18}}, "tile.size_px.1"),
-        ({"tile": {"size_px": [10, 20]}}, "tile: give either zoom"),
         ({"tile": {"size_px": [10, 20], "zoom": 18, "m_per_px": 1.0}}, "tile: give either zoom"),
         (
             {"tile": {"size_px": [10, 20], "m_per_px": {"Aa": 1.0}}},
             "tile.m_per_px: give one number, or one for",
         ),
         ({"label_editions": ["a", "b"]}, "tile.m_per_px: give one entry for each of label_editions"),
-        ({"layout": "vigour"}, "layout: 'vigour' is not one of"),
         ({"splits": {"x": {"train": ["Aa"]}}}, "splits.x.test: field required"),
         ({"splits": {"x": {"train": ["Aa"], "test": ["Cc"]}}}, "splits.x.test: 'Cc' is not one of"),
         ({"splits": {"x": {"train": ["Aa", "Bb"], "test": ["Bb"]}}}, "splits.x: train and test must"),
         ({"decentrality_edges": [0, 0.5, 0.4]}, "decentrality_edges"),
         ({"panorama": {"horizontal_deg": 400}}, "panorama.horizontal_deg"),
+        ({"title": 7}, "title: input should be a valid string"),
+        ({"counts": {"tiles": "many"}}, "counts.tiles"),
     ],
 )
+
+
+@FAULTS
 def test_a_fault_names_file_and_field(tmp_path, changes, field):
     path = write(tmp_path, **changes)
     with pytest.raises(DataError) as caught:
         cards.read_card(path)
     assert str(path) in str(caught.value) and field in str(caught.value)
+
+
+@FAULTS
+def test_a_card_made_in_python_is_refused_with_the_same_words(changes, field):
+    values = {**VALID, **changes}
+    with pytest.raises(DataError) as caught:
+        Dataset(**values)
+    assert str(caught.value).startswith(f"Card '{values['name']}': {field}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes, field", [({"name": None}, "name: field required"), ({"titel": "x"}, "titel: extra inputs")]
+)
+def test_a_field_that_is_missing_or_unknown_is_named(tmp_path, changes, field):
+    with pytest.raises(DataError, match=field):
+        cards.read_card(write(tmp_path, **changes))
+
+
+def test_a_card_made_in_python_is_one_read_from_a_file(tmp_path):
+    assert Dataset(**VALID) == cards.read_card(write(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "changes, fault",
+    [
+        ({"layout": "vigour"}, "layout: There is no layout 'vigour'. Did you mean 'vigor'?"),
+        ({"tile": {"size_px": [10, 20]}}, "tile: give either zoom"),
+        ({"layout": "cvact"}, "splits.cross: layout 'cvact' has the splits val, test, test-5m"),
+    ],
+)
+def test_a_card_that_its_layout_cannot_read_is_refused(changes, fault):
+    with pytest.raises(DataError) as caught:
+        layout_of(Dataset(**{**VALID, **changes}), KNOWN)
+    assert str(caught.value).startswith(f"Card 'tiny': {fault}") and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "!!python/object/apply:os.system ['true']"])

@@ -27,15 +27,18 @@ from cvgl_bench.data.variants import (
 from cvgl_bench.evaluation.evaluate import Place, evaluate
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import OptionError, UnknownNameError
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.running.execution import seed_everything
 from cvgl_bench.views.images import read_image
 
 from ..conftest import MeanColour
 
+KNOWN = load_plugins([]).layouts
+
 
 def card(**panorama):
     tile = {"size_px": (32, 32), "zoom": 18}
-    return Dataset("x", "X", "dress", ("A",), {}, tile, panorama=panorama)
+    return Dataset("x", "X", "dress", ("A",), {"same": {"train": ("A",), "test": ("A",)}}, tile, panorama)
 
 
 WHOLE = card()
@@ -156,7 +159,7 @@ def test_photos_are_not_turned_as_panoramas_are():
 @pytest.fixture
 def split(noise_world):
     path, root = noise_world
-    return layouts.read_task(cards.read_card(path), "same", root).test
+    return layouts.read_task(cards.read_card(path), "same", root, layouts=KNOWN).test
 
 
 def test_queries_are_changed_and_references_are_not(split):

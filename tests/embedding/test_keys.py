@@ -12,6 +12,9 @@ from cvgl_bench.data.variants import Variant
 from cvgl_bench.embedding.keys import code_digest, images_digest, machine_facts, split_facts, weights_digest
 from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.method import Method
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 
 def test_weights_are_told_apart_by_value_name_shape_and_type():
@@ -90,7 +93,7 @@ def test_the_last_digits_depend_on_the_machine():
 
 def test_the_variant_is_a_fact_of_the_queries_alone(noise_world):
     path, root = noise_world
-    split = layouts.read_task(cards.read_card(path), "cross", root).test
+    split = layouts.read_task(cards.read_card(path), "cross", root, layouts=KNOWN).test
     narrow = dataclasses.replace(split, variant=Variant("fov", 90))
     assert split_facts(split, "query") != split_facts(narrow, "query")
     assert split_facts(split, "reference") == split_facts(narrow, "reference")
@@ -99,7 +102,7 @@ def test_the_variant_is_a_fact_of_the_queries_alone(noise_world):
 
 def test_a_missing_image_is_named(noise_world):
     path, root = noise_world
-    split = layouts.read_task(cards.read_card(path), "cross", root).test
+    split = layouts.read_task(cards.read_card(path), "cross", root, layouts=KNOWN).test
     lost = dataclasses.replace(split, root=root / "nowhere")
     with pytest.raises(DataError, match="nowhere.*No such file"):
         images_digest(lost, "query")

@@ -19,6 +19,9 @@ from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation import cache
 from cvgl_bench.foundation.options import option
 from cvgl_bench.method import Method
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 CPU = Place(device=torch.device("cpu"), workers=0)
 CONTEXT = {
@@ -60,7 +63,7 @@ class Colours(Method):
 @pytest.fixture
 def split(noise_world):
     path, root = noise_world
-    return layouts.read_task(cards.read_card(path), "same", root).test
+    return layouts.read_task(cards.read_card(path), "same", root, layouts=KNOWN).test
 
 
 @pytest.fixture

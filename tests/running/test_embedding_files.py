@@ -7,11 +7,14 @@ import torch
 from cvgl_bench.data.cards import read_card
 from cvgl_bench.data.layouts import read_task
 from cvgl_bench.foundation.errors import EmbeddingError, UsageError
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.ranking import read_outcome
 from cvgl_bench.report.run_groups import read_runs
 from cvgl_bench.running.embedding_files import EmbeddingFiles, read_embeddings, score_files
 from cvgl_bench.scoring.metrics import METRICS
 from cvgl_bench.scoring.results import read_result
+
+KNOWN = load_plugins([]).layouts
 
 METRICS_BY_ID = {metric.id: metric for metric in METRICS}
 CPU = torch.device("cpu")
@@ -20,7 +23,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def task(noise_world):
     card, root = noise_world
-    return read_task(read_card(card), "cross", root)
+    return read_task(read_card(card), "cross", root, layouts=KNOWN)
 
 
 @pytest.fixture

@@ -12,10 +12,13 @@ from cvgl_bench.data.layouts import read_task
 from cvgl_bench.data_tools.inspection import export
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError, EmbeddingError
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.ranking import outcome, read_outcome
 from cvgl_bench.scoring import arrays as scoring
 from cvgl_bench.scoring.arrays import score
 from cvgl_bench.scoring.metrics import Metric
+
+KNOWN = load_plugins([]).layouts
 
 
 @pytest.fixture
@@ -154,7 +157,7 @@ def test_a_query_without_a_truth_is_named(arrays):
 def test_exported_tables_are_taken_as_pandas_reads_them(noise_world, tmp_path):
     """A cover that is missing is empty in the table and NaN once it is read."""
     card, root = noise_world
-    task = read_task(read_card(card), "cross", root)
+    task = read_task(read_card(card), "cross", root, layouts=KNOWN)
     covers = task.test.covers.copy()
     covers[::3, 1:] = -1
     test = dataclasses.replace(task.test, covers=covers)

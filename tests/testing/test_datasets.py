@@ -75,8 +75,8 @@ def test_queries_outside_their_tile_are_counted(world):
 def test_a_positive_among_the_semi_positives_is_named(world, monkeypatch):
     card, root = world
 
-    def read_wrongly(*arguments):
-        task = read_task(*arguments)
+    def read_wrongly(*arguments, layouts):
+        task = read_task(*arguments, layouts=layouts)
         return dataclasses.replace(task, test=dataclasses.replace(task.test, covers=task.test.truth[:, None]))
 
     monkeypatch.setattr("cvgl_bench.testing.datasets.read_task", read_wrongly)

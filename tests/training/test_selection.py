@@ -3,13 +3,16 @@ import pytest
 
 from cvgl_bench.data import cards, layouts
 from cvgl_bench.foundation.errors import TrainingError
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.training.selection import hold_out
+
+KNOWN = load_plugins([]).layouts
 
 
 @pytest.fixture
 def train_split(noise_world):
     card, root = noise_world
-    return layouts.read_task(cards.read_card(card), "same", root).train
+    return layouts.read_task(cards.read_card(card), "same", root, layouts=KNOWN).train
 
 
 def test_held_out_tiles_are_no_training_tiles(train_split):

@@ -5,35 +5,52 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cvgl_bench.data.dataset import Dataset
+from cvgl_bench.data.layouts.contract import require_task
+from cvgl_bench.data.layouts.layout import Layout, layout_of
 from cvgl_bench.data.layouts.presence import check_images
-from cvgl_bench.foundation.errors import DataError, OptionError, UnknownNameError, suggest
+from cvgl_bench.data.splits import Task
+from cvgl_bench.foundation.errors import (
+    DataError,
+    OptionError,
+    PluginError,
+    UnknownNameError,
+    suggest,
+)
+from cvgl_bench.foundation.registry import Registry
 
-if TYPE_CHECKING:
-    from cvgl_bench.data.dataset import Dataset
-    from cvgl_bench.data.splits import Task
-
-__all__ = ["DATA_ROOT_VARIABLE", "LAYOUTS", "check_images", "find_root", "read_task", "require_cities"]
-
-LAYOUTS = ("vigor", "dress", "cvusa", "cvact")
-"""What a card's `layout` may be."""
+__all__ = [
+    "DATA_ROOT_VARIABLE",
+    "Layout",
+    "check_images",
+    "find_root",
+    "layout_of",
+    "read_task",
+    "require_cities",
+]
 
 DATA_ROOT_VARIABLE = "CVGL_DATA"
 """Environment variable with the folder that holds a folder for each data set, by its name."""
 
 
 def find_root(
-    dataset: Dataset, data_root: Path | None, environ: Mapping[str, str] = os.environ
+    dataset: Dataset,
+    data_root: Path | None,
+    *,
+    layouts: Registry[Layout],
+    environ: Mapping[str, str] = os.environ,
 ) -> Path | None:
     """Return the data set's folder: `data_root` if given, else `<CVGL_DATA>/<name>`.
 
     None for a generated data set that is in neither place: it is made in the cache. DataError says
-    what is expected and where to get it.
+    what is expected, by the layout that the card names, and where to get it.
     """
+    layout = layout_of(dataset, layouts)
+    advice = f"Expected is a folder with {layout.expected}. {dataset.access}".rstrip()
     if data_root is not None:
         if not data_root.is_dir():
-            raise DataError(f"--data-root {data_root} is not a folder. {_advice(dataset)}")
+            raise DataError(f"--data-root {data_root} is not a folder. {advice}")
         inside = data_root / dataset.name
         return inside if inside.is_dir() else data_root
     parent = environ.get(DATA_ROOT_VARIABLE)
@@ -45,22 +62,9 @@ def find_root(
         f"{Path(parent) / dataset.name} is not a folder" if parent else f"{DATA_ROOT_VARIABLE} is not set"
     )
     raise DataError(
-        f"Where is {dataset.name}? --data-root was not given and {looked}. {_advice(dataset)} "
+        f"Where is {dataset.name}? --data-root was not given and {looked}. {advice} "
         "To try things out now, --dataset mini-dress needs no data."
     )
-
-
-def _advice(dataset: Dataset) -> str:
-    expected = EXPECTED[dataset.layout]
-    return f"Expected is a folder with {expected}. {dataset.access}".rstrip()
-
-
-EXPECTED = {
-    "vigor": "<City>/{panorama,satellite}/ (or {ground,satellite}/<City>/) and splits/<City>/*.txt",
-    "dress": "<City>/{panorama,satellite}/ and splits_new/<City>/*.txt",
-    "cvusa": "splits/{train,val}-19zl.csv, split_locations/all.csv, bingmap/ and streetview/",
-    "cvact": "ACT_data.mat, ANU_data_small/ and, for the test splits, ANU_data_test/",
-}
 
 
 def read_task(
@@ -68,30 +72,35 @@ def read_task(
     split: str,
     root: Path,
     *,
+    layouts: Registry[Layout],
     cities: Sequence[str] | None = None,
     label_edition: str | None = None,
 ) -> Task:
     """Read the training and test splits of a data set from its folder; no image is opened.
 
-    cities: restrict both splits to these, which marks the task partial. label_edition: the one that
-    is wanted, where the card knows several; None takes what is there. Raises UsageError for a
-    split, city or edition that does not exist, DataError for labels that cannot be used.
+    layouts: those that a card may name, `Plugins.layouts`. cities: restrict both splits to these, which
+    marks the task partial. label_edition: the one that is wanted, where the card knows several; None
+    takes what is there. Raises UsageError for a split, city or edition that does not exist, DataError
+    for labels that cannot be used, PluginError for a layout that gives something other than a task.
     """
+    layout = layout_of(dataset, layouts)
     if split not in dataset.splits:
         raise UnknownNameError(
             f"{dataset.name} has no split '{split}'.{suggest(split, dataset.splits)} "
             f"Known: {', '.join(dataset.splits)}."
         )
     require_cities(dataset, cities or ())
-    if dataset.layout in ("vigor", "dress"):
-        from cvgl_bench.data.layouts import tiled as reader
-    elif dataset.layout == "cvusa":
-        from cvgl_bench.data.layouts import cvusa as reader
-    else:
-        from cvgl_bench.data.layouts import cvact as reader
-    return reader.read_task(
-        dataset, split, root, cities=tuple(cities or dataset.cities), label_edition=label_edition
-    )
+    reader = f"layout '{layout.name}' of {layouts.entry(layout.name).origin}"
+    try:
+        task = layout.read(
+            dataset, split, root, cities=tuple(cities or dataset.cities), label_edition=label_edition
+        )
+        require_task(task)
+    except DataError as error:
+        raise DataError(f"{error} (Read by {reader}.)") from None
+    except PluginError as error:
+        raise PluginError(f"The {reader}: {error}") from None
+    return task
 
 
 def require_cities(dataset: Dataset, cities: Sequence[str]) -> None:

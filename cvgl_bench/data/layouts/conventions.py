@@ -19,7 +19,7 @@ class Convention:
     training_references: Literal["all", "positives"]
 
 
-CONVENTIONS = {
+CONVENTIONS: dict[str, Convention] = {
     "vigor": Convention(
         query_name=NamePattern(",", 4, 1, 2, "<id>,<lat>,<lon>,.jpg"),
         reference_name=NamePattern("_", 3, 1, 2, "satellite_<lat>_<lon>.png"),

@@ -1,7 +1,7 @@
 """Read tiled data sets, where a city is cut into tiles and a query lies anywhere in its tile.
 
-Two label conventions share one folder layout: `vigor` (offsets from the tile's centre, names with
-latitude first) and `dress` (absolute positions in the tile, names with longitude first).
+Several label conventions share one folder layout, such as VIGOR's (offsets from the tile's centre, names
+with latitude first) and DReSS's (absolute positions in the tile, names with longitude first).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyarrow import compute
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.layouts import geometry
 from cvgl_bench.data.layouts.cities import City, CityLabels, read_city, read_city_labels
-from cvgl_bench.data.layouts.conventions import CONVENTIONS, Convention
+from cvgl_bench.data.layouts.conventions import Convention
 from cvgl_bench.data.layouts.folders import image_folders, label_folders
 from cvgl_bench.data.layouts.recognition import CENTRE, Found, recognise, require_edition
 from cvgl_bench.data.splits import Split, Task
@@ -30,10 +30,15 @@ Floats = NDArray[np.float64]
 
 
 def read_task(
-    dataset: Dataset, split: str, root: Path, *, cities: Sequence[str], label_edition: str | None
+    dataset: Dataset,
+    split: str,
+    root: Path,
+    *,
+    cities: Sequence[str],
+    label_edition: str | None,
+    convention: Convention,
 ) -> Task:
     """Read the training and test splits of a tiled data set; `cities` restricts both."""
-    convention = CONVENTIONS[dataset.layout]
     require_edition(dataset, label_edition)
     parts = _chosen(dataset, split, cities)
     chosen = [name for name in dataset.cities if name in {*parts["train"], *parts["test"]}]

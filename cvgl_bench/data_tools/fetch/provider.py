@@ -4,32 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from cvgl_bench.data.layouts.layout import Wanted
 from cvgl_bench.data_tools.fetch.client import Client
 from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.method import View
-from cvgl_bench.views.images import ImageArray, Size
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One image file of a data set.
-
-    path: relative to the data set's folder, with forward slashes; its suffix says the format.
-    lat, lon: degrees; of a reference the centre. size_px: height and width of the file.
-    """
-
-    path: str
-    lat: float
-    lon: float
-    size_px: Size
-
-    @property
-    def name(self) -> str:
-        """The file's name without its folder."""
-        return self.path.rpartition("/")[2]
+from cvgl_bench.views.images import ImageArray
 
 
 class Provider(ABC):

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from cvgl_bench.data.layouts.findings import Findings, Listed, ProblemKind
 from cvgl_bench.data.layouts.presence import names_in, read_header
 from cvgl_bench.data_tools.inspection.decoding import TAIL_BYTES, Decoded, decoding_fault, ends_well
-from cvgl_bench.data_tools.inspection.problems import ProblemKind, Verification
 from cvgl_bench.foundation.progress import Progress
 from cvgl_bench.method import View
 
@@ -20,15 +20,6 @@ FILES_AT_ONCE = 32
 """Files that a thread takes at a time: handing over every one of them would take longer than looking."""
 
 READ_BYTES = 1 << 20
-
-
-class Listed(NamedTuple):
-    """An image file, relative to the root, what it shows, and the line that names it."""
-
-    path: str
-    view: View
-    source: str
-    line: int
 
 
 class Look(NamedTuple):
@@ -40,7 +31,7 @@ class Look(NamedTuple):
 
 
 def check_images(
-    found: Verification,
+    found: Findings,
     root: Path,
     files: Mapping[str, Listed],
     *,
@@ -77,11 +68,11 @@ def check_images(
         _check_copies(found, root, files, paths)
 
 
-def _add(found: Verification, kind: ProblemKind, item: Listed, reason: str) -> None:
+def _add(found: Findings, kind: ProblemKind, item: Listed, reason: str) -> None:
     found.add(kind, item.path, f"{reason} (named by {item.source}, line {item.line})")
 
 
-def _present(found: Verification, root: Path, files: Mapping[str, Listed]) -> Iterator[Listed]:
+def _present(found: Findings, root: Path, files: Mapping[str, Listed]) -> Iterator[Listed]:
     """Yield the files that are there; a folder without any of its files is named once."""
     listed: dict[str, list[Listed]] = defaultdict(list)
     for path, item in files.items():
@@ -137,7 +128,7 @@ def _look(root: Path, item: Listed, decoded: Decoded | None) -> Look:
 
 
 def _check_sizes(
-    found: Verification,
+    found: Findings,
     files: Mapping[str, Listed],
     sizes: Mapping[str, tuple[int, int]],
     by_card: tuple[int, int] | None,
@@ -160,7 +151,7 @@ def _check_sizes(
             )
 
 
-def _check_copies(found: Verification, root: Path, files: Mapping[str, Listed], paths: Sequence[str]) -> None:
+def _check_copies(found: Findings, root: Path, files: Mapping[str, Listed], paths: Sequence[str]) -> None:
     """Name files of one content; `paths` have one length and end, so that few are read whole."""
     if len(paths) < 2:
         return

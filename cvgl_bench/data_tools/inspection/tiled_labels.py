@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.layouts.cities import City, CityLabels, read_city, read_city_labels
-from cvgl_bench.data.layouts.conventions import CONVENTIONS, Convention
+from cvgl_bench.data.layouts.conventions import Convention
+from cvgl_bench.data.layouts.findings import Findings
 from cvgl_bench.data.layouts.folders import ALL_LABELS, LabelFolder, label_folders
 from cvgl_bench.data.layouts.geometry import m_per_px
 from cvgl_bench.data.layouts.recognition import Found, recognise
-from cvgl_bench.data_tools.inspection.problems import Verification
 from cvgl_bench.foundation.errors import DataError
 
 GEOMETRY_TOLERANCE = 0.03
@@ -37,10 +37,15 @@ class CityFiles:
 
 
 def check_labels(
-    found: Verification, dataset: Dataset, root: Path, *, cities: Sequence[str], label_edition: str | None
+    found: Findings,
+    dataset: Dataset,
+    root: Path,
+    *,
+    cities: Sequence[str],
+    label_edition: str | None,
+    convention: Convention,
 ) -> list[CityFiles]:
     """Check all lists and labels of `cities`, taking problems down in `found`; return what was read."""
-    convention = CONVENTIONS[dataset.layout]
     same_area = any(set(split["train"]) == set(split["test"]) for split in dataset.splits.values())
     try:
         folder, others = label_folders(dataset, root, cities, same_area=same_area, edition=label_edition)
@@ -51,7 +56,9 @@ def check_labels(
             return []
         names = ",".join(there)
         found.notes.append(f"all labels are there of {names} alone; --cities {names} asks for no others")
-        return check_labels(found, dataset, root, cities=there, label_edition=label_edition)
+        return check_labels(
+            found, dataset, root, cities=there, label_edition=label_edition, convention=convention
+        )
     read = [_read(found, convention, folder, name, same_area) for name in cities]
     tables = [table for files in read for table in files.labels.values()]
     found.checked["labels"] = sum(len(table.labels) for table in tables)
@@ -72,7 +79,7 @@ def check_labels(
     return read
 
 
-def _take_down(found: Verification, dataset: Dataset, recognised: Found, folder: Path) -> None:
+def _take_down(found: Findings, dataset: Dataset, recognised: Found, folder: Path) -> None:
     """Write down what kind of labels these are, and what about them does not fit."""
     found.label_edition = recognised.edition
     found.tile_coordinate = recognised.anchor.name
@@ -94,7 +101,7 @@ def _has_labels(dataset: Dataset, root: Path, city: str, same_area: bool, editio
 
 
 def _read(
-    found: Verification, convention: Convention, folder: LabelFolder, name: str, same_area: bool
+    found: Findings, convention: Convention, folder: LabelFolder, name: str, same_area: bool
 ) -> CityFiles:
     city = read_city(convention, folder.tile_list(name), name, report=found.report)
     parts = {"whole": folder.label_files(name, "train", same_area=False)}
@@ -109,7 +116,7 @@ def _read(
 
 
 def _check_geometry(
-    found: Verification, dataset: Dataset, convention: Convention, recognised: Found, table: CityLabels
+    found: Findings, dataset: Dataset, convention: Convention, recognised: Found, table: CityLabels
 ) -> None:
     size = np.array(dataset.tile["size_px"][::-1], np.float64)
     corner_px = size / 2 if convention.numbers == "offset" else np.zeros(2)
@@ -130,7 +137,7 @@ def _check_geometry(
 
 
 def _check_against_names(
-    found: Verification, dataset: Dataset, convention: Convention, recognised: Found, table: CityLabels
+    found: Findings, dataset: Dataset, convention: Convention, recognised: Found, table: CityLabels
 ) -> None:
     """Compare each label with the coordinates in its names."""
     size = np.array(dataset.tile["size_px"][::-1], np.float64)
@@ -163,7 +170,7 @@ def _repeating(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(((np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] >= 0)).any(axis=1))
 
 
-def _check_parts(found: Verification, files: CityFiles) -> None:
+def _check_parts(found: Findings, files: CityFiles) -> None:
     """Training and test labels share no query, and together they are the whole."""
     names = {part: table.labels.queries.to_pylist() for part, table in files.labels.items()}
     if "train" not in names:

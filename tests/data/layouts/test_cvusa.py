@@ -5,6 +5,9 @@ from cvgl_bench.data import layouts
 from cvgl_bench.data.cards import builtin_cards
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError, OptionError
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 CARD = next(card for card in builtin_cards() if card.name == "cvusa")
 
@@ -28,7 +31,7 @@ def root(tmp_path):
 
 
 def test_pairs_are_centred_and_placed_by_their_number(root):
-    task = layouts.read_task(CARD, "val", root)
+    task = layouts.read_task(CARD, "val", root, layouts=KNOWN)
     assert task.train.references["path"].tolist()[0] == "bingmap/19/0000003.jpg"
     assert task.train.queries["path"].tolist()[2] == "streetview/panos/0000008.jpg"
     np.testing.assert_allclose(task.train.references["lat"], [30.3, 30.1, 30.8])
@@ -54,13 +57,13 @@ def test_pairs_are_centred_and_placed_by_their_number(root):
 def test_a_fault_is_named(root, name, text, reason):
     (root / name).write_text(text)
     with pytest.raises(DataError, match=reason) as caught:
-        layouts.read_task(CARD, "val", root)
+        layouts.read_task(CARD, "val", root, layouts=KNOWN)
     assert str(root / name) in str(caught.value)
 
 
 def test_missing_files_and_editions_are_named(root):
     with pytest.raises(OptionError, match="Label edition 'new' is unknown"):
-        layouts.read_task(CARD, "val", root, label_edition="new")
+        layouts.read_task(CARD, "val", root, label_edition="new", layouts=KNOWN)
     (root / "split_locations" / "all.csv").unlink()
     with pytest.raises(DataError, match="all.csv cannot be read"):
-        layouts.read_task(CARD, "val", root)
+        layouts.read_task(CARD, "val", root, layouts=KNOWN)

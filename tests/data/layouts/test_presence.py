@@ -4,11 +4,14 @@ from PIL import Image
 from cvgl_bench.data import layouts
 from cvgl_bench.data.layouts.presence import read_header
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 
 @pytest.fixture
 def split(make, tmp_path):
-    test = layouts.read_task(make(tmp_path, "dress").card, "same", tmp_path).test
+    test = layouts.read_task(make(tmp_path, "dress").card, "same", tmp_path, layouts=KNOWN).test
     for table in (test.references, test.queries):
         for path in table["path"]:
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

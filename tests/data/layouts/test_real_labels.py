@@ -8,8 +8,11 @@ import pytest
 from cvgl_bench.data import layouts
 from cvgl_bench.data.cards import builtin_cards
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.scoring.arrays import score
 from cvgl_bench.scoring.metrics import METRICS
+
+KNOWN = load_plugins([]).layouts
 
 CARD = next(card for card in builtin_cards() if card.name == "vigor")
 CITIES = ("NewYork", "Seattle")
@@ -30,7 +33,7 @@ def root(request):
 
 @pytest.fixture(scope="module")
 def task(root):
-    return layouts.read_task(CARD, "same", root, cities=CITIES)
+    return layouts.read_task(CARD, "same", root, cities=CITIES, layouts=KNOWN)
 
 
 def counts(table):
@@ -71,12 +74,12 @@ def test_the_edition_is_recognised_and_its_contradiction_refused(task, root):
     scales = task.test.references.groupby("city")["m_per_px"].unique()
     assert scales["NewYork"].tolist() == [0.113248] and scales["Seattle"].tolist() == [0.100817]
     with pytest.raises(DataError, match="labels are the corrected ones"):
-        layouts.read_task(CARD, "same", root, cities=CITIES, label_edition="original")
+        layouts.read_task(CARD, "same", root, cities=CITIES, label_edition="original", layouts=KNOWN)
 
 
 @pytest.mark.parametrize("cities", [("NewYork",), ("Seattle",)])
 def test_each_city_alone_is_recognised(root, cities):
-    assert layouts.read_task(CARD, "same", root, cities=cities).label_edition == "corrected"
+    assert layouts.read_task(CARD, "same", root, cities=cities, layouts=KNOWN).label_edition == "corrected"
 
 
 def test_original_labels_are_told_from_corrected_ones(task, root, tmp_path):
@@ -92,7 +95,7 @@ def test_original_labels_are_told_from_corrected_ones(task, root, tmp_path):
                     fields[n] = str(float(round(float(fields[n]) * scale / 0.114)))
                 text += " ".join(fields) + " \n"
             (tmp_path / "splits" / city / f"same_area_balanced_{part}.txt").write_text(text)
-    task = layouts.read_task(CARD, "same", tmp_path, cities=CITIES)
+    task = layouts.read_task(CARD, "same", tmp_path, cities=CITIES, layouts=KNOWN)
     assert task.label_edition == "original"
     assert task.test.references["m_per_px"].unique().tolist() == [0.114]
     assert np.abs(task.test.position_px - 320).max() <= 162
@@ -108,6 +111,6 @@ def test_offsets_reach_183_px_in_seattle_and_the_centre_by_coordinates(task):
 
 def test_cross_area_training_is_both_halves(root):
     card = dataclasses.replace(CARD, splits={"cross": {"train": ("NewYork",), "test": ("Seattle",)}})
-    task = layouts.read_task(card, "cross", root)
+    task = layouts.read_task(card, "cross", root, layouts=KNOWN)
     assert len(task.train) == 27_769 and len(task.test) == 23_751
     assert len(task.train.references) == 23_279 and len(task.test.references) == 20_776

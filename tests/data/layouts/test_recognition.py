@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.layouts.cities import read_city, read_city_labels
 from cvgl_bench.data.layouts.conventions import CONVENTIONS
 from cvgl_bench.data.layouts.geometry import m_per_px, offset_m
 from cvgl_bench.data.layouts.recognition import recognise
 from cvgl_bench.foundation.errors import DataError
+
+from .conftest import SIZE_PX, card_of
 
 
 def tables_of(tiled):
@@ -68,14 +69,16 @@ def test_labels_without_offsets_have_no_scale_and_no_fault(make, tmp_path):
 
 
 def test_the_card_gives_metres_per_pixel_in_four_ways():
-    def scale(tile, city="Aa", edition="e"):
-        return float(m_per_px(Dataset("n", "N", "vigor", ("Aa", "Bb"), {}, tile), city, edition, 60.0))
+    def scale(city="Aa", edition="e", editions=(), **tile):
+        tile = {"size_px": (SIZE_PX, SIZE_PX), **tile}
+        return float(m_per_px(card_of("vigor", tile=tile, label_editions=editions), city, edition, 60.0))
 
-    assert scale({"m_per_px": 0.3}) == 0.3
-    assert scale({"m_per_px": {"Aa": 0.3, "Bb": 0.4}}, city="Bb") == 0.4
-    assert scale({"m_per_px": {"e": 0.3, "f": 0.4}}, edition="f") == 0.4
-    assert scale({"m_per_px": {"e": {"Aa": 0.3}, "f": 0.4}}) == 0.3
-    assert scale({"zoom": 0}) == pytest.approx(2 * np.pi * 6_378_137 / 256 / 2)
+    both = ("e", "f")
+    assert scale(m_per_px=0.3) == 0.3
+    assert scale(m_per_px={"Aa": 0.3, "Bb": 0.4}, city="Bb") == 0.4
+    assert scale(m_per_px={"e": 0.3, "f": 0.4}, edition="f", editions=both) == 0.4
+    assert scale(m_per_px={"e": {"Aa": 0.3, "Bb": 0.5}, "f": 0.4}, editions=both) == 0.3
+    assert scale(zoom=1) == pytest.approx(2 * np.pi * 6_378_137 / 512 / 2)
 
 
 def test_offsets_point_east_and_south():

@@ -17,16 +17,19 @@ from cvgl_bench.data_tools.inspection import verify
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError, UsageError
 from cvgl_bench.minicity import WorldPlan, generate
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.views.images import read_image
 
 from .conftest import LAT, LON, ZOOM, noise, write_csv
+
+KNOWN = load_plugins([]).layouts
 
 
 def load(made):
     """Return the card, its same-area task, and what verification finds."""
     card = read_card(made.card)
     root = made.card.parent
-    return card, layouts.read_task(card, "same", root), verify(card, root)
+    return card, layouts.read_task(card, "same", root, layouts=KNOWN), verify(card, root, layouts=KNOWN)
 
 
 def tree(root) -> dict[str, bytes]:
@@ -197,7 +200,7 @@ def test_cities_too_small_to_split_are_sides_of_a_cross_area_split(build, field,
     made = build(**field, test_cities=("There",))
     card = read_card(made.card)
     assert list(card.splits) == ["cross"] and made.queries["There"] == {"whole": 1}
-    assert len(layouts.read_task(card, "cross", made.card.parent).train) == 16
+    assert len(layouts.read_task(card, "cross", made.card.parent, layouts=KNOWN).train) == 16
 
 
 def test_swapped_coordinates_are_recognised(build, field, tmp_path):
@@ -225,10 +228,10 @@ def test_cities_split_across_areas(build, field, tmp_path):
     write_csv(tmp_path / "images.csv", "image,lat_deg,lon_deg,zoom,city", images)
     made = build(**field, test_cities=("There",))
     card = read_card(made.card)
-    found = verify(card, made.card.parent)
+    found = verify(card, made.card.parent, layouts=KNOWN)
     assert found.passed, found.problems
     assert card.splits["cross"] == {"train": ("Here",), "test": ("There",)}
-    task = layouts.read_task(card, "cross", made.card.parent)
+    task = layouts.read_task(card, "cross", made.card.parent, layouts=KNOWN)
     assert len(task.train) + len(task.test) == card.counts["queries"]
     with pytest.raises(UsageError, match="--test-cities Hree: .*Here, There"):
         build("wrong", **field, test_cities=("Hree",))

@@ -17,10 +17,13 @@ from cvgl_bench.data_tools.fetch.listing import estimate, jobs_of, wanted_files
 from cvgl_bench.data_tools.fetch.street import KEY_VARIABLE, GoogleMapTiles
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError, UnknownNameError, UsageError
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.views.images import read_image
 
 from .conftest import Steady, png
 from .test_street import PANORAMA, Google
+
+KNOWN = load_plugins([]).layouts
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def tiles(noise_world, serve) -> str:
     card, root = noise_world
     dataset = cards.read_card(card)
     pieces = []
-    for wanted in wanted_files(dataset, root, view="reference", cities=dataset.cities):
+    for wanted in wanted_files(dataset, root, view="reference", cities=dataset.cities, layouts=KNOWN):
         x, y = (round(float(v)) - 16 for v in geo.mercator_px(wanted.lat, wanted.lon, 18))
         pieces.append((x, y, read_image(root / wanted.path)))
 
@@ -70,7 +73,10 @@ def test_every_listed_file_is_wanted_once(noise_world):
     card, root = noise_world
     dataset = cards.read_card(card)
     for view, folder in (("reference", "satellite"), ("query", "panorama")):
-        found = [wanted.path for wanted in wanted_files(dataset, root, view=view, cities=dataset.cities)]
+        found = [
+            wanted.path
+            for wanted in wanted_files(dataset, root, view=view, cities=dataset.cities, layouts=KNOWN)
+        ]
         there = [str(path.relative_to(root)) for path in root.glob(f"*/{folder}/*")]
         assert sorted(found) == sorted(there)
 
@@ -81,9 +87,9 @@ def test_what_is_there_is_not_counted_as_missing(noise_world, lists):
     there = root / "Aa" / "satellite"
     shutil.copytree(noise_world[1] / "Aa" / "satellite", there)
     provider = Steady()
-    found = estimate(jobs_of(dataset, root, providers={"reference": provider}, cities=dataset.cities), root)[
-        "reference"
-    ]
+    found = estimate(
+        jobs_of(dataset, root, providers={"reference": provider}, cities=dataset.cities, layouts=KNOWN), root
+    )["reference"]
     assert (found.listed, found.present, found.missing, found.requests) == (18, 9, 9, 18)
     assert found.missing_bytes == pytest.approx(9 * 32 * 32 * 1.5)
 

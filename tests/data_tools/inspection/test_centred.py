@@ -10,6 +10,9 @@ from scipy.io import savemat
 from cvgl_bench.data.cards import builtin_cards
 from cvgl_bench.data_tools.inspection import verify
 from cvgl_bench.foundation import geo
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 CARDS = {card.name: card for card in builtin_cards()}
 
@@ -36,7 +39,7 @@ def cvusa(tmp_path):
 
 def test_a_whole_copy_passes(cvusa):
     card, root = cvusa
-    found = verify(card, root)
+    found = verify(card, root, layouts=KNOWN)
     assert found.passed, found.problems
     assert found.checked == {"labels": 6, "images": 12} and found.cities[0].decentrality["1"] == 0
 
@@ -47,7 +50,7 @@ def test_distances_across_a_country_are_those_on_the_globe(cvusa):
         f"{lat},-90,{lat},{-90 - n % 2 / 10},0\n" for n, lat in enumerate((25, 26, 27, 28, 49, 49))
     )
     (root / "split_locations" / "all.csv").write_text(places)
-    (usa,) = verify(card, root, images=False).cities
+    (usa,) = verify(card, root, images=False, layouts=KNOWN).cities
     assert usa.query_spacing_m == pytest.approx(float(geo.great_circle_m(49, -90, 49, -90.1)), rel=1e-4)
 
 
@@ -57,7 +60,7 @@ def test_damage_is_named(cvusa):
     draw(root / "bingmap/19/0000003.jpg", (9, 9, 9), (5, 5))
     with (root / "splits" / "val-19zl.csv").open("a") as file:
         file.write("bingmap/19/0000001.jpg,streetview/panos/0000001.jpg,a/0000001.png\n")
-    found = {(p.kind, p.path): p.reason for p in verify(card, root).problems}
+    found = {(p.kind, p.path): p.reason for p in verify(card, root, layouts=KNOWN).problems}
     assert "train-19zl.csv, line 2" in found["missing", "streetview/panos/0000002.jpg"]
     assert "5 x 5 px where 5 others are 8 x 8" in found["size", "bingmap/19/0000003.jpg"]
     assert "trains and tests on '0000001'" in found["leak", str(root / "splits" / "train-19zl.csv")]
@@ -67,7 +70,7 @@ def test_damage_is_named(cvusa):
 def test_a_list_that_cannot_be_read_is_named(cvusa):
     card, root = cvusa
     (root / "splits" / "train-19zl.csv").write_text("one column\n")
-    (problem,) = verify(card, root).problems
+    (problem,) = verify(card, root, layouts=KNOWN).problems
     assert problem.kind == "label" and "train-19zl.csv has 1 columns" in problem.reason
 
 
@@ -85,7 +88,7 @@ def test_every_missing_image_of_cvact_is_named(tmp_path):
         if n != 1:
             draw(tmp_path / f"ANU_data_{folder}/satview_polish/pano-{n}_satView_polish.jpg", (0, 0, 60 * n))
     card = dataclasses.replace(CARDS["cvact"], counts={"train": 2, "val": 1, "test": 1})
-    (problem,) = verify(card, tmp_path).problems
+    (problem,) = verify(card, tmp_path, layouts=KNOWN).problems
     assert problem.kind == "missing"
     assert problem.path == "ANU_data_small/satview_polish/pano-1_satView_polish.jpg"
     assert "trainSet, line 2" in problem.reason

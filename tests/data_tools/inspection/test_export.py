@@ -5,12 +5,15 @@ import pytest
 from cvgl_bench.data import layouts
 from cvgl_bench.data_tools.inspection import export
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 
 @pytest.fixture
 def split(copy):
     card, root = copy()
-    return layouts.read_task(card, "same", root).train
+    return layouts.read_task(card, "same", root, layouts=KNOWN).train
 
 
 def test_rows_are_written_in_order(split, tmp_path):

@@ -5,12 +5,15 @@ from PIL import Image
 from cvgl_bench.data import layouts
 from cvgl_bench.data_tools.inspection.figure import TILE_COLOUR, draw_figure
 from cvgl_bench.foundation.errors import UsageError
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 
 @pytest.fixture
 def task(copy):
     card, root = copy()
-    return layouts.read_task(card, "cross", root)
+    return layouts.read_task(card, "cross", root, layouts=KNOWN)
 
 
 def test_a_figure_shows_tiles_and_queries(task, tmp_path):
@@ -33,7 +36,7 @@ def test_a_pdf_is_written_and_another_format_refused(task, tmp_path):
 @pytest.mark.parametrize("cities", [("Rio",), ("Chicago", "Rio")])
 def test_nothing_is_cut_off_at_the_margins(copy, tmp_path, cities):
     card, root = copy()
-    draw_figure(layouts.read_task(card, "same", root, cities=cities), tmp_path / "figure.png")
+    draw_figure(layouts.read_task(card, "same", root, cities=cities, layouts=KNOWN), tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as image:
         assert image.width >= 3.5 * 300
         pixels = np.asarray(image.convert("L"))

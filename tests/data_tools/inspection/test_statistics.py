@@ -13,6 +13,9 @@ from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.splits import Split, Task
 from cvgl_bench.data_tools.inspection import city_statistics, verify
 from cvgl_bench.foundation import geo
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 SIDE_PX, M_PER_PX, STEP_M = 100, 0.5, 40.0
 """Tiles of 50 m, every 40 m: a fifth of each side is covered twice."""
@@ -46,7 +49,8 @@ def task():
     train = split("train", [0, 10.0], [0, 0], [0, 0], [1, -1])
     # The second test query lies 18 m east: tile 1 begins 15 m east, and tile 5 ends 25 m away.
     test = split("test", [3.0, 18.0, 80.0], [4.0, 0, 0], [0, 0, 2], [1, 1, -1])
-    card = Dataset("a", "A", "vigor", ("Aa",), {"same": {"train": ("Aa",), "test": ("Aa",)}}, {})
+    splits, tile = {"same": {"train": ("Aa",), "test": ("Aa",)}}, {"size_px": (100, 100), "m_per_px": 0.5}
+    card = Dataset("a", "A", "vigor", ("Aa",), splits, tile)
     return Task(card, "same", train, test, "")
 
 
@@ -85,7 +89,7 @@ def real():
         pytest.skip("CVGL_SAMPLE_DATA, the folder of real sample data, is not set")
     card = next(card for card in builtin_cards() if card.name == "vigor")
     root = Path(folder) / "vigor_corrected_labels"
-    return verify(card, root, cities=("NewYork", "Seattle"), images=False)
+    return verify(card, root, cities=("NewYork", "Seattle"), images=False, layouts=KNOWN)
 
 
 def test_verify_reports_what_is_known_of_vigor(real):
@@ -116,7 +120,7 @@ def test_the_label_editions_of_the_card_are_true_resolutions():
 
 def test_cities_that_only_train_follow_those_that_test(worlds, copy):
     card, root = copy()
-    task = layouts.read_task(card, "cross", root)
+    task = layouts.read_task(card, "cross", root, layouts=KNOWN)
     rio, chicago = city_statistics(task)
     assert rio.city == "Rio" and (rio.train_queries, rio.test_queries) == (0, 12)
     assert rio.training_distance_m is None and rio.shared_positives == 0

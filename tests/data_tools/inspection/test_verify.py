@@ -9,6 +9,9 @@ from cvgl_bench.data_tools.inspection import verify
 from cvgl_bench.data_tools.inspection.decoding import Decoded
 from cvgl_bench.foundation.errors import OptionError
 from cvgl_bench.minicity.world import GENERATOR_VERSION
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 
 def grouped(root, cities):
@@ -32,7 +35,7 @@ def labels(root, city="Chicago", stem="same_area_balanced_train"):
 @pytest.mark.parametrize("name", ["mini-dress", "mini-vigor"])
 def test_a_generated_world_passes(copy, name):
     card, root = copy(name)
-    found = verify(card, root)
+    found = verify(card, root, layouts=KNOWN)
     assert found.passed, [str(p) for p in found.problems]
     assert found.checked == {"labels": 48, "images": 42}
     assert found.label_edition == f"generator-{GENERATOR_VERSION}" and found.tile_coordinate == "centre"
@@ -42,7 +45,7 @@ def test_a_generated_world_passes(copy, name):
 def test_the_other_vigor_layout_passes(copy):
     card, root = copy("mini-vigor")
     grouped(root, card.cities)
-    found = verify(card, root)
+    found = verify(card, root, layouts=KNOWN)
     assert found.passed and found.checked["images"] == 42
 
 
@@ -142,8 +145,8 @@ DAMAGE = {
 def test_planted_damage_is_named_with_file_and_reason(copy, damage, kind, reason):
     card, root = copy()
     path, line = damage(root)
-    found = [p for p in verify(card, root).problems if p.kind == kind and reason in p.reason]
-    assert found, [str(p) for p in verify(card, root).problems]
+    found = [p for p in verify(card, root, layouts=KNOWN).problems if p.kind == kind and reason in p.reason]
+    assert found, [str(p) for p in verify(card, root, layouts=KNOWN).problems]
     assert found[0].path == str(path) and found[0].line == line
     assert str(path) in str(found[0]) and (line is None or f"line {line}" in str(found[0]))
 
@@ -152,7 +155,7 @@ def test_labels_of_which_nothing_can_be_used_are_named_and_no_more(copy):
     card, root = copy()
     for path in root.glob("splits_new/*/*"):
         path.write_text("nothing of use\n")
-    found = verify(card, root)
+    found = verify(card, root, layouts=KNOWN)
     assert {p.kind for p in found.problems} == {"label", "count"} and found.cities == []
 
 
@@ -160,40 +163,40 @@ def test_several_faults_are_all_named(copy):
     card, root = copy()
     for damage in ("a field too many", "not a number", "a missing tile", "an error page"):
         DAMAGE[damage][0](root)
-    assert {p.kind for p in verify(card, root).problems} >= {"label", "missing", "image"}
-    assert sum(p.path == str(labels(root)) for p in verify(card, root).problems) >= 2
+    assert {p.kind for p in verify(card, root, layouts=KNOWN).problems} >= {"label", "missing", "image"}
+    assert sum(p.path == str(labels(root)) for p in verify(card, root, layouts=KNOWN).problems) >= 2
 
 
 def test_counts_are_compared_with_the_card(copy):
     card, root = copy()
     card = dataclasses.replace(card, counts={"tiles": {"Chicago": 9, "Rio": 10}, "queries": 25})
-    reasons = [p.reason for p in verify(card, root).problems]
+    reasons = [p.reason for p in verify(card, root, layouts=KNOWN).problems]
     assert reasons == [
         "Rio has 9 tiles where the card says 10",
         "there are 24 queries where the card says 25",
     ]
-    assert verify(card, root, cities=["Chicago"]).passed, "a part of the cities has no total"
+    assert verify(card, root, cities=["Chicago"], layouts=KNOWN).passed, "a part of the cities has no total"
 
 
 def test_an_incomplete_whole_is_named(copy):
     card, root = copy()
     path = labels(root, stem="pano_label_balanced")
     path.write_text("\n".join(path.read_text().splitlines()[1:]) + "\n")
-    (problem,) = verify(card, root, images=False).problems
+    (problem,) = verify(card, root, images=False, layouts=KNOWN).problems
     assert "1 panoramas" in problem.reason and "pano_label_balanced" in problem.reason
 
 
 def test_files_that_no_list_names_are_noted(copy):
     card, root = copy()
     (root / "Rio" / "satellite" / "extra.jpg").write_bytes(b"")
-    found = verify(card, root)
+    found = verify(card, root, layouts=KNOWN)
     assert found.passed and found.notes == ["1 files in Rio/satellite are in no list, such as extra.jpg"]
 
 
 def test_a_wrong_scale_is_named_once_not_for_every_line(copy):
     card, root = copy("mini-vigor")
     card = dataclasses.replace(card, tile={**card.tile, "zoom": 18.2})
-    problems = verify(card, root, images=False).problems
+    problems = verify(card, root, images=False, layouts=KNOWN).problems
     assert {p.kind for p in problems} == {"geometry"}
     assert "do not fit the coordinates" in problems[0].reason and len(problems) <= 7
 
@@ -202,7 +205,7 @@ def test_labels_without_images_are_checked_and_each_missing_folder_is_named_once
     card, root = copy()
     shutil.copytree(root / "splits_new", tmp_path / "bare" / "splits_new")
     (tmp_path / "bare" / "Rio" / "panorama").mkdir(parents=True)
-    found = verify(card, tmp_path / "bare")
+    found = verify(card, tmp_path / "bare", layouts=KNOWN)
     assert [p.path for p in found.problems] == [
         f"{city}/{view}" for city in card.cities for view in ("satellite", "panorama")
     ]
@@ -215,7 +218,7 @@ def test_labels_without_images_are_checked_and_each_missing_folder_is_named_once
 def test_cities_without_labels_are_named_and_the_others_checked(copy):
     card, root = copy()
     shutil.rmtree(root / "splits_new" / "Rio")
-    found = verify(card, root)
+    found = verify(card, root, layouts=KNOWN)
     missing, *counts = found.problems
     assert missing.kind == "missing" and "Rio" in missing.reason and counts == []
     assert "--cities Chicago asks for no others" in found.notes[0]
@@ -224,7 +227,7 @@ def test_cities_without_labels_are_named_and_the_others_checked(copy):
 
 def test_the_scale_of_the_labels_is_measured(copy):
     card, root = copy()
-    found = verify(card, root, images=False)
+    found = verify(card, root, images=False, layouts=KNOWN)
     assert list(found.m_per_px) == ["Chicago", "Rio"]
     for measured, by_card in found.m_per_px.values():
         assert measured == pytest.approx(by_card, rel=0.01) and 0.3 < by_card < 0.6
@@ -232,16 +235,18 @@ def test_the_scale_of_the_labels_is_measured(copy):
 
 def test_images_of_another_size_than_the_cards_are_noted(copy):
     card, root = copy()
-    found = verify(dataclasses.replace(card, panorama={**card.panorama, "size_px": (512, 1024)}), root)
+    found = verify(
+        dataclasses.replace(card, panorama={**card.panorama, "size_px": (512, 1024)}), root, layouts=KNOWN
+    )
     assert found.passed and found.notes == ["query images are 32 x 16 px where the card says 1024 x 512"]
 
 
 def test_missing_labels_are_a_problem_and_unknown_cities_an_error(copy, tmp_path):
     card, root = copy()
-    (problem,) = verify(card, tmp_path, images=False).problems
+    (problem,) = verify(card, tmp_path, images=False, layouts=KNOWN).problems
     assert problem.kind == "missing" and "holds no labels" in problem.reason
     with pytest.raises(OptionError, match="no city 'Lyon'"):
-        verify(card, root, cities=["Lyon"])
+        verify(card, root, cities=["Lyon"], layouts=KNOWN)
 
 
 def test_decoding_finds_what_headers_do_not(copy, tmp_path):
@@ -251,9 +256,9 @@ def test_decoding_finds_what_headers_do_not(copy, tmp_path):
     middle = len(content) // 2
     content[middle : middle + 40] = bytes(40)
     path.write_bytes(content)
-    assert verify(card, root).passed
+    assert verify(card, root, layouts=KNOWN).passed
     with Decoded(tmp_path / "record.jsonl") as decoded:
-        (problem,) = verify(card, root, decoded=decoded).problems
+        (problem,) = verify(card, root, decoded=decoded, layouts=KNOWN).problems
     assert problem.kind == "image" and problem.path == str(path.relative_to(root))
 
 
@@ -261,12 +266,12 @@ def test_decoding_goes_on_where_it_stopped(copy, tmp_path):
     card, root = copy()
     record = tmp_path / "record.jsonl"
     with Decoded(record) as decoded:
-        assert verify(card, root, decoded=decoded).checked["images decoded"] == 42
+        assert verify(card, root, decoded=decoded, layouts=KNOWN).checked["images decoded"] == 42
     lines = record.read_text().splitlines()
     assert len(lines) == 42 and json.loads(lines[0])
     record.write_text("\n".join(lines[:30]) + '\n["torn')
     changed = json.loads(lines[0])[0]
     (root / changed).touch()
     with Decoded(record) as decoded:
-        checked = verify(card, root, decoded=decoded).checked
+        checked = verify(card, root, decoded=decoded, layouts=KNOWN).checked
     assert checked["images decoded"] == 13 and checked["images decoded before"] == 29

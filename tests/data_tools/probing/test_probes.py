@@ -16,12 +16,15 @@ from cvgl_bench.data_tools.probing.discs import COLOUR_DISC, FINGERPRINT, Slide
 from cvgl_bench.data_tools.probing.features import PAIRINGS
 from cvgl_bench.data_tools.probing.positions import position_codes
 from cvgl_bench.foundation.errors import UsageError
+from cvgl_bench.plugins import load_plugins
+
+KNOWN = load_plugins([]).layouts
 
 
 @pytest.fixture
 def task(noise_world):
     card, root = noise_world
-    return layouts.read_task(cards.read_card(card), "same", root)
+    return layouts.read_task(cards.read_card(card), "same", root, layouts=KNOWN)
 
 
 def by_name(found):
