@@ -49,9 +49,9 @@ def cvgl_datasets() -> list[Dataset | Path]:
 def cvgl_layouts() -> list[Layout]:
     """Offer on-disk layouts; called once, before the first card is checked or data set read.
 
-    A card names a layout, whoever offers it. `cvgl_bench.testing.check_layout` checks one, which is a `cvgl_bench.Layout`.
+    A card names a layout, whoever offers it; `cvgl_bench.testing.check_layout` checks one.
 
-    :return: layouts with names of their own; each says what its folder holds and reads it.
+    :return: `cvgl_bench.Layout` objects with names of their own; each reads what a card's folder holds.
     """
     raise NotImplementedError
 
