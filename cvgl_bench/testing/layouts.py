@@ -8,7 +8,7 @@ from pathlib import Path
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.layouts import Layout, read_task
 from cvgl_bench.data_tools.inspection import verify
-from cvgl_bench.foundation.registry import Origin, Registry
+from cvgl_bench.foundation.registry import PluginOrigin, Registry
 from cvgl_bench.method import View
 from cvgl_bench.plugins import load_plugins
 from cvgl_bench.testing.demands import NAME_RULE, allowed, demands_on, is_name
@@ -46,7 +46,7 @@ def layouts_with(layout: Layout | None) -> Registry[Layout]:
     for name, entry in known:
         if name != layout.name:
             registry.add(name, entry.thing, entry.origin)
-    registry.add(layout.name, layout, Origin("tested", "the tested plugin", "unreleased"))
+    registry.add(layout.name, layout, PluginOrigin("tested", "the tested plugin", "unreleased"))
     return registry
 
 
