@@ -81,9 +81,9 @@ def command(
 
 def _exif_heading_deg(path: Path) -> float | None:
     """Return the direction that a camera wrote into its image, if it did."""
-    from PIL import Image
+    from cvgl_bench.views.image_files import open_image
 
-    with Image.open(path) as image:
+    with open_image(path) as image:
         heading = image.getexif().get_ifd(EXIF_GPS).get(EXIF_HEADING_DEG)
     return None if heading is None else float(heading)
 

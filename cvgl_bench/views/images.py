@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from cvgl_bench.foundation.errors import DataError, UsageError
+from cvgl_bench.views.image_files import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,27 +32,19 @@ SIXTEEN_BIT_STEP = 257
 """A 16-bit grey level that is n * 257 is the 8-bit level n."""
 
 
-def read_image(path: str | PathLike[str]) -> ImageArray:
+def read_image(path: str | PathLike[str] | IO[bytes], *, most_px: int | None = None) -> ImageArray:
     """Read an image file as RGB, turned upright by its EXIF orientation.
 
     Grey levels are repeated, palettes expanded, transparent pixels laid on white, 16-bit grey scaled
-    to 8 bits. Raises DataError naming the file where it is missing, truncated, larger than Pillow's
-    safety limit, no image, or of a pixel type without an agreed range (32-bit integers, floats).
+    to 8 bits. Raises DataError as `open_image` does, and for a pixel type without an agreed range
+    (32-bit integers, floats). most_px: as for `open_image`.
     """
-    try:
-        with Image.open(path) as image:
-            return _to_rgb(ImageOps.exif_transpose(image), path)
-    except FileNotFoundError:
-        raise DataError(f"The image {path} does not exist.") from None
-    except UnidentifiedImageError:
-        raise DataError(f"{path} is not an image, or of a format that Pillow cannot read.") from None
-    except Image.DecompressionBombError as error:
-        raise DataError(f"The image {path} is too large to be read safely: {error}") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"The image {path} is damaged ({error}); fetch or make it again.") from None
+    with open_image(path, most_px=most_px) as image:
+        return to_rgb(ImageOps.exif_transpose(image), path)
 
 
-def _to_rgb(image: Image.Image, path: str | PathLike[str]) -> ImageArray:
+def to_rgb(image: Image.Image, path: object = "that was read") -> ImageArray:
+    """Return the pixels of an opened image as `read_image` does; `path` is what an error calls it."""
     if image.mode.startswith("I;16"):
         grey = np.asarray(image).astype(np.float64) / SIXTEEN_BIT_STEP
         return np.repeat(np.round(grey).astype(np.uint8)[..., None], 3, axis=2)

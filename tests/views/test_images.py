@@ -56,7 +56,7 @@ class TestReading:
 
     def test_a_file_that_is_no_image_is_named(self, tmp_path) -> None:
         (tmp_path / "a.jpg").write_bytes(b"<html>not found</html>")
-        with pytest.raises(DataError, match=r"a\.jpg is not an image"):
+        with pytest.raises(DataError, match=r"a\.jpg is a text page saved as an image"):
             read_image(tmp_path / "a.jpg")
 
     @pytest.mark.parametrize("suffix", ["png", "jpg"])
@@ -73,12 +73,6 @@ class TestReading:
     def test_floats_are_refused(self, tmp_path) -> None:
         path = save(Image.fromarray(np.ones((2, 2), np.float32)), tmp_path / "a.tiff")
         with pytest.raises(DataError, match="32-bit pixels of unknown range"):
-            read_image(path)
-
-    def test_an_image_over_the_safety_limit_is_refused(self, tmp_path, monkeypatch) -> None:
-        path = save(Image.fromarray(noise(16, 16)), tmp_path / "a.png")
-        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-        with pytest.raises(DataError, match=r"a\.png is too large to be read safely"):
             read_image(path)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.views.image_files import ImageFault, open_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,30 +69,11 @@ class Header(NamedTuple):
 
 def read_header(path: Path) -> Header:
     """Read an image's header; the pixels are left alone."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return Header((image.height, image.width), image.format or "", None)
-    except FileNotFoundError:
-        fault = "does not exist"
-    except (UnidentifiedImageError, SyntaxError, ValueError):
-        fault = _content(path)
-    except Image.DecompressionBombError:
-        fault = "is too large to be read safely"
-    except OSError as error:
-        fault = f"cannot be read ({error.strerror or error})"
-    return Header((0, 0), "", fault)
-
-
-def _content(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(256).lstrip().lower()
-    if not start:
-        return "is empty"
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"{")):
-        return "is a text page saved as an image, probably a server's error message"
-    return "is not an image"
+    except ImageFault as error:
+        return Header((0, 0), "", error.fault)
 
 
 def _listed(table: pd.DataFrame, row: int) -> str:

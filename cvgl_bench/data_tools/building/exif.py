@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.views.image_files import ImageFault, open_image
 
 GPS = 0x8825
 LAT_REF, LAT, LON_REF, LON, DIRECTION = 1, 2, 3, 4, 17
@@ -23,18 +24,16 @@ class Pose(NamedTuple):
 
 def read_pose(path: Path) -> Pose:
     """Return a photo's pose; DataError where it has no position."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             gps = image.getexif().get_ifd(GPS)
         lat = _degrees(gps[LAT], gps.get(LAT_REF), "S")
         lon = _degrees(gps[LON], gps.get(LON_REF), "W")
         heading = float(gps[DIRECTION]) if DIRECTION in gps else None
+    except ImageFault as error:
+        raise DataError(error.fault) from None
     except KeyError:
         raise DataError("has no position in its EXIF data; give a --photo-table") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise DataError(f"cannot be read ({error})") from None
     except (TypeError, ValueError, ZeroDivisionError):
         raise DataError("has EXIF data that cannot be read") from None
     if not (math.isfinite(lat) and math.isfinite(lon)):

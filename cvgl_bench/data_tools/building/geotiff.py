@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.foundation.geo import MERCATOR_TILE_PX, WGS84_SEMI_MAJOR_M
+from cvgl_bench.views.image_files import ImageFault, open_image
 from cvgl_bench.views.images import Size
 
 SUFFIXES = (".tif", ".tiff")
@@ -37,16 +38,12 @@ class Placement(NamedTuple):
 
 def read_placement(path: Path) -> Placement:
     """Return where a GeoTIFF lies; DataError where it does not say, or is not in Web-Mercator."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             tags, size = image.getexif(), (image.height, image.width)
             scale, tie, keys = (tuple(tags.get(tag, ())) for tag in (PIXEL_SCALE, TIE_POINT, GEO_KEYS))
-    except Image.DecompressionBombError:
-        raise DataError("is too large to be decoded whole; run pip install 'cvgl-bench[geotiff]'") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, TypeError) as error:
-        raise DataError(f"cannot be read ({error})") from None
+    except ImageFault as error:
+        raise DataError(error.fault) from None
     if len(scale) < 2 or len(tie) < 6 or len(keys) < KEY_FIELDS:
         raise DataError("has no GeoTIFF tags that say where it is, or is rotated")
     found = {keys[at]: keys[at + 3] for at in range(KEY_FIELDS, len(keys) - 3, KEY_FIELDS)}

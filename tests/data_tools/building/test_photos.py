@@ -50,7 +50,7 @@ def test_photos_without_a_position_are_faults(tmp_path):
     reasons = {fault.path.name: fault.reason for fault in faults}
     assert "no position in its EXIF data" in reasons["a.jpg"]
     assert "latitude 95" in reasons["b.jpg"] and "swapped" in reasons["b.jpg"]
-    assert "cannot be read" in reasons["d.jpg"]
+    assert "text page saved as an image" in reasons["d.jpg"]
 
 
 def test_files_that_are_no_images_are_faults(tmp_path):
