@@ -4,16 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from cvgl_bench.foundation import locks
-from cvgl_bench.foundation.locks import locked
+from cvgl_bench.foundation.locks import is_kept, locked, workplace
 
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from cvgl_bench.foundation.locks import locked
+from cvgl_bench.foundation.locks import is_kept, locked, workplace
 with locked(Path(sys.argv[1])):
     if os.fork() == 0:
         print(os.getpid(), flush=True)
@@ -61,13 +63,6 @@ def test_a_killed_process_keeps_nothing_even_where_its_workers_live_on(file):
             os.kill(worker, signal.SIGKILL)
 
 
-def next_descriptor(file):
-    """Return the lowest descriptor that is not in use."""
-    descriptor = os.open(file, os.O_RDONLY)
-    os.close(descriptor)
-    return descriptor
-
-
 def test_what_cannot_be_locked_is_used_all_the_same(file, monkeypatch):
     def no_locks(descriptor, operation):
         raise OSError(95, "Operation not supported")
@@ -75,9 +70,8 @@ def test_what_cannot_be_locked_is_used_all_the_same(file, monkeypatch):
     monkeypatch.setattr(locks.fcntl, "flock", no_locks)
     assert_free(file)
     monkeypatch.setattr(locks, "fcntl", None)
-    free = next_descriptor(file)
     with locked(file):
-        assert next_descriptor(file) == free, "where there are no locks the file is not kept open either"
+        assert not locks._held
         assert_free(file)
 
 
@@ -85,3 +79,33 @@ def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
     with pytest.raises(FileNotFoundError), locked(tmp_path / "file"):
         pytest.fail("a file that is not there is kept")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_workplace_is_empty_kept_to_one_and_gone_afterwards(tmp_path):
+    folder = tmp_path / "deep" / "work"
+    folder.mkdir(parents=True)
+    (folder / "left").mkdir()
+    (folder / "left" / "by a killed process").touch()
+    with workplace(folder):
+        assert os.listdir(folder) == [locks.LOCK] and is_kept(folder)
+        (folder / "mine").touch()
+        with pytest.raises(BlockingIOError), workplace(folder):
+            pytest.fail("two blocks keep one folder")
+        assert (folder / "mine").exists()
+    assert not folder.exists() and not is_kept(folder)
+
+
+def test_who_waits_for_a_workplace_gets_it_when_it_is_free(tmp_path):
+    folder, order = tmp_path / "work", []
+
+    def wait():
+        with workplace(folder, wait=True):
+            order.append("second")
+
+    with workplace(folder):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.05)
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"] and not folder.exists()

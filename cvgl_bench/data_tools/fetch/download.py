@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +20,7 @@ from cvgl_bench.data_tools.fetch.manifest import Manifest, entry
 from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
 from cvgl_bench.data_tools.fetch.threads import in_threads
 from cvgl_bench.foundation.errors import CvglError, DataError, UsageError
+from cvgl_bench.foundation.locks import workplace
 from cvgl_bench.foundation.progress import Progress
 from cvgl_bench.views.images import ImageArray
 
@@ -79,10 +79,27 @@ def download(
     A file is written whole under another name and then renamed, so what exists is complete; a run that
     was killed is continued by running again, and so are failures retried. Memory does not grow with the
     number of files. `stop` is set when the run ends early. Raises DataError after many failures in a
-    row, and what a provider raises as UsageError.
+    row, what a provider raises as UsageError, and UsageError where another process fetches into the folder.
     """
-    shutil.rmtree(root / PARTIAL, ignore_errors=True)
-    (root / PARTIAL).mkdir(parents=True)
+    try:
+        with workplace(root / PARTIAL):
+            return _download(jobs, root, connections=connections, stop=stop, progress=progress)
+    except BlockingIOError:
+        raise UsageError(
+            f"Another process fetches into {root}; run the same command again when it has ended."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{root} cannot be written: {error.strerror or error}.") from None
+
+
+def _download(
+    jobs: Iterable[tuple[Provider, Wanted]],
+    root: Path,
+    *,
+    connections: int,
+    stop: threading.Event,
+    progress: Progress,
+) -> Report:
     saver = _Saver(root)
     report = Report()
     try:
@@ -104,7 +121,6 @@ def download(
                     )
     finally:
         saver.manifest.close()
-        shutil.rmtree(root / PARTIAL, ignore_errors=True)
     return report
 
 

@@ -24,7 +24,7 @@ from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError, UsageError
 from cvgl_bench.foundation.progress import Silent
 
-from .conftest import picture, png, tree
+from .conftest import Steady, picture, png, tree
 
 
 def run(jobs, root, connections: int = 4):
@@ -99,6 +99,33 @@ def test_a_refused_key_ends_the_run(tmp_path, steady):
 def test_no_list_writes_outside_its_folder(tmp_path, path):
     with pytest.raises(UsageError, match="is no place inside"):
         target_path(tmp_path, path)
+
+
+def test_a_folder_has_one_writer(tmp_path, steady):
+    """A second one is refused at once, and takes nothing from the first."""
+
+    class Nested(Steady):
+        def image(self, wanted: Wanted) -> np.ndarray:
+            with pytest.raises(UsageError, match=f"Another process fetches into {tmp_path}"):
+                run([(steady, wanted)], tmp_path)
+            return super().image(wanted)
+
+    report = run([(Nested(), item) for item in wanted(3)], tmp_path, connections=1)
+    assert (report.fetched, len(list(read_manifest(tmp_path)))) == (3, 3)
+    assert not steady.made
+
+
+def test_what_a_killed_fetch_left_is_cleared(tmp_path, steady):
+    (tmp_path / PARTIAL).mkdir()
+    (tmp_path / PARTIAL / "7").write_bytes(b"half")
+    run([(steady, item) for item in wanted(1)], tmp_path)
+    assert set(tree(tmp_path)) == {"Aa/satellite/x.png", MANIFEST}
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, steady):
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(DataError, match="data cannot be written: Not a directory"):
+        run([(steady, item) for item in wanted(1)], tmp_path / "data")
 
 
 def test_formats(tmp_path):
