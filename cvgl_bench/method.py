@@ -49,7 +49,11 @@ class Method(ABC):
     Options: ClassVar[type] = NoOptions
     """A frozen dataclass of `options.option` fields."""
     recipes: ClassVar[Traversable | None] = None
-    """A folder with recipes `<dataset>-<split>.yaml`, `<dataset>.yaml` or `default.yaml`."""
+    """A folder with recipes `<dataset>-<split>.yaml`, `<dataset>.yaml` or `default.yaml`.
+
+    `published-<dataset>.yaml` or `published.yaml` holds what `run --published` sets on top of those: the
+    behaviour of the published code where the method does otherwise.
+    """
     needs_images: ClassVar[bool] = True
     """False where embeddings do not depend on pixels; no image file is opened then."""
 

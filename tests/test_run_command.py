@@ -298,6 +298,23 @@ def test_the_request_is_recorded_in_full(run, tmp_path):
     assert saved["options"]["training"]["batch_size"] == 4
 
 
+def test_published_is_recorded_option_by_option(run, tmp_path, monkeypatch):
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    (recipes / "published.yaml").write_text("training: {neighbour_owner: reference, mine_every: 0}")
+    refused = run("--published", "--output", "none")
+    assert "has no recipe 'published.yaml'" in str(refused.exception)
+    monkeypatch.setattr(MeanColour, "recipes", recipes)
+    done = run("--published", "--epochs", "1", "--set", "mine_every=1", "--output", "out")
+    assert done.exit_code == 0, done.output
+    assert "neighbour_owner=reference [published.yaml]" in " ".join(done.output.split())
+    recorded = result_of(tmp_path / "out")["options"]["training"]
+    assert (recorded["neighbour_owner"], recorded["mine_every"]) == ("reference", 1)
+    saved = yaml.safe_load((tmp_path / "out/options.yaml").read_text())
+    assert saved["request"]["published"] is True
+    assert saved["options"]["training"]["neighbour_owner"] == "reference"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -18,8 +18,9 @@ MAX_WIDTH = 120
 @click.argument("method")
 @click.option("--dataset", help="Also show the values of the recipe for this data set.")
 @click.option("--split", help="Split that the recipe is for, such as same or cross.")
+@click.option("--published", is_flag=True, help="Also show what `run --published` would set.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(method: str, dataset: str | None, split: str | None, as_json: bool) -> None:
+def command(method: str, dataset: str | None, split: str | None, published: bool, as_json: bool) -> None:
     """Show every option of a method: type, default, what its recipe sets, and help.
 
     Any of them can be given to `run` as --set KEY=VALUE.
@@ -37,16 +38,20 @@ def command(method: str, dataset: str | None, split: str | None, as_json: bool) 
         card = plugins.datasets[dataset]
         if split and split not in card.splits:
             raise click.UsageError(f"{dataset} has no split '{split}'; it has {', '.join(card.splits)}.")
-    rows = option_rows(plugins.method(method), dataset=dataset, split=split)
+    rows = option_rows(plugins.method(method), dataset=dataset, split=split, published=published)
     click.echo(json.dumps(rows, indent=2, default=str) if as_json else _as_help(rows))
 
 
-def option_rows(method: type[Method], *, dataset: str | None, split: str | None) -> list[dict[str, Any]]:
+def option_rows(
+    method: type[Method], *, dataset: str | None, split: str | None, published: bool = False
+) -> list[dict[str, Any]]:
     """Return a row for each option; `value` and `set_by` where the recipe changes the default."""
     from cvgl_bench.foundation.options import describe
     from cvgl_bench.running.options import resolve_run_options, sections_of
 
-    resolved = resolve_run_options(method, dataset=dataset, split=split or "") if dataset else None
+    resolved = None
+    if dataset or published:
+        resolved = resolve_run_options(method, dataset=dataset or "", split=split or "", published=published)
     values = resolved.values() if resolved else {}
     rows = []
     for section, cls in sections_of(method.Options).items():

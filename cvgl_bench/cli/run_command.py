@@ -38,6 +38,7 @@ BESIDE_RESUME = ("resume", "leaderboard", "no_leaderboard", "as_json")
 )
 @click.option("--cities", help="Comma-separated subset of cities; the result is marked partial.")
 @click.option("--labels", help="Label edition, where the data set has several.")
+@click.option("--published", is_flag=True, help="Do as the method's published code does, defects included.")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file in the form of a recipe.")
 @click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Set an option; may be repeated."
@@ -133,6 +134,7 @@ def _asked(request: dict[str, Any]) -> Request:
         cities=tuple(city.strip() for city in cities.split(",")) if cities else None,
         label_edition=request["labels"],
         config=request["config"],
+        published=request["published"],
         values=values,
         checkpoint=request["checkpoint"],
         eval_only=request["eval_only"],

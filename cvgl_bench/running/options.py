@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import OptionError, suggest
 from cvgl_bench.foundation.options import Layer, resolve
-from cvgl_bench.running.recipes import find_recipe, read_recipe
+from cvgl_bench.running.recipes import find_published, find_recipe, read_recipe
 from cvgl_bench.training.options import MachineOptions, TrainingOptions
 
 if TYPE_CHECKING:
@@ -51,15 +51,19 @@ def resolve_run_options(
     config: Path | None = None,
     assignments: Iterable[tuple[str, Mapping[str, Any]]] = (),
     use_recipe: bool = True,
+    published: bool = False,
 ) -> RunOptions:
-    """Resolve defaults < recipe < `config` < `assignments`, pairs of an origin and `key: value`.
+    """Resolve defaults < recipe < `published` < `config` < `assignments`, origins with `key: value`.
 
     A key is `section.option`, or the option alone where only one section has it. use_recipe: False for
-    options that were saved, since a recipe of today may set what the run did not know. Raises OptionError.
+    options that were saved, since a recipe of today may set what the run did not know. published: whether
+    the recipe that reproduces the method's published code goes on top. Raises OptionError.
     """
     sections = sections_of(method.Options)
     layers: dict[str, list[Layer]] = {section: [] for section in sections}
-    for recipe in (find_recipe(method, dataset, split) if use_recipe else None, config):
+    recipes = [find_recipe(method, dataset, split)] if use_recipe else []
+    recipes += [find_published(method, dataset)] if use_recipe and published else []
+    for recipe in [*recipes, config]:
         if recipe is not None:
             for section, values in read_recipe(recipe).items():
                 layers[section].append(Layer(recipe.name, values))

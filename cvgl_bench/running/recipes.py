@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from cvgl_bench.method import Method
 
+PUBLISHED = "published"
+"""Name of the recipe that reproduces a published code, defects included."""
+
 SECTIONS = ("training", "method", "evaluation")
 
 
@@ -26,6 +29,21 @@ def find_recipe(method: type[Method], dataset: str, split: str) -> Traversable |
         if recipe.is_file():
             return recipe
     return None
+
+
+def find_published(method: type[Method], dataset: str) -> Traversable:
+    """Return `published-<dataset>.yaml` or `published.yaml`: what the published code does otherwise.
+
+    Raises OptionError for a method that has neither.
+    """
+    names = (f"{PUBLISHED}-{dataset}.yaml", f"{PUBLISHED}.yaml")
+    for recipe in [method.recipes / name for name in names] if method.recipes else []:
+        if recipe.is_file():
+            return recipe
+    raise OptionError(
+        f"Method '{method.name}' has no recipe '{PUBLISHED}.yaml' with the behaviour of its published code. "
+        "Leave out --published."
+    )
 
 
 def read_recipe(recipe: Traversable | Path) -> dict[str, dict[str, Any]]:

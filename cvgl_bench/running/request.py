@@ -36,6 +36,8 @@ class Request:
     cities: tuple[str, ...] | None = None
     label_edition: str | None = None
     config: Path | None = None
+    published: bool = False
+    """Whether to do as the method's published code does, defects included."""
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Origin ('--set') to option values; later origins win."""
     checkpoint: Path | None = None
@@ -190,6 +192,7 @@ def _resolve(
         config=request.config,
         assignments=request.values.items(),
         use_recipe=REQUEST not in request.values,
+        published=request.published,
     )
     variant = find_variant(request.variant, card)
     task = read_task(

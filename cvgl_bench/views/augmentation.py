@@ -22,6 +22,8 @@ BLUR_NOISE = (0.9, 1.1)
 """Each weight of a blur's window is multiplied by a draw from this range."""
 SHARPEN_ALPHA = (0.2, 0.5)
 """Share of the sharpened image in the blend; sharpened = 9 times the pixel minus its 8 neighbours."""
+PUBLISHED_GAIN = (0.5, 1.0)
+"""Brightness that the published code's sharpened image keeps, drawn anew each time."""
 
 GRID_CELLS = 10
 """Whole cells that a dropout grid has along the image's width."""
@@ -38,6 +40,7 @@ class Photometric:
     colour_probability, colour_strength: chance and largest relative change of brightness, contrast
         and saturation; hue turns by up to the same share of the full circle.
     blur_probability: chance of either a blur or a sharpening.
+    sharpen_darkens: whether sharpening also darkens, as the published code does.
     dropout_probability: chance of blackening either a grid of squares or random rectangles.
     grid_ratio: side of a grid's squares as a share of its cells.
     antialias: whether images are shrunk with an antialiasing filter.
@@ -48,6 +51,7 @@ class Photometric:
     colour_probability: float = 0.5
     colour_strength: float = 0.15
     blur_probability: float = 0.3
+    sharpen_darkens: bool = False
     dropout_probability: float = 0.3
     grid_ratio: float = 0.4
     antialias: bool = False
@@ -64,7 +68,7 @@ class Photometric:
         if generator.random() < self.colour_probability:
             image = jitter_colours(image, self.colour_strength, generator)
         if generator.random() < self.blur_probability:
-            image = _blur_or_sharpen(image, generator)
+            image = _blur_or_sharpen(image, generator, darkens=self.sharpen_darkens)
         if generator.random() < self.dropout_probability:
             image = _drop_grid_or_holes(image, self.grid_ratio, generator)
         return image
@@ -108,10 +112,11 @@ def hue_matrix(turn_rad: float) -> NDArray[np.float64]:
     return np.linalg.inv(to_yiq) @ rotation @ to_yiq
 
 
-def _blur_or_sharpen(image: ImageArray, generator: np.random.Generator) -> ImageArray:
+def _blur_or_sharpen(image: ImageArray, generator: np.random.Generator, *, darkens: bool) -> ImageArray:
     if generator.random() < 0.5:
         return blur(image, draw_blur_window(generator))
-    return sharpen(image, generator.uniform(*SHARPEN_ALPHA))
+    alpha = generator.uniform(*SHARPEN_ALPHA)
+    return sharpen(image, alpha, gain=generator.uniform(*PUBLISHED_GAIN) if darkens else 1.0)
 
 
 def draw_blur_window(generator: np.random.Generator) -> NDArray[np.float64]:
@@ -139,10 +144,13 @@ def blur(image: ImageArray, window: NDArray[np.float64]) -> ImageArray:
     return cv2.filter2D(image, -1, window)
 
 
-def sharpen(image: ImageArray, alpha: float) -> ImageArray:
-    """Blend with the sharpened image, 9 times each pixel minus its 8 neighbours, by `alpha`."""
+def sharpen(image: ImageArray, alpha: float, *, gain: float = 1.0) -> ImageArray:
+    """Blend by `alpha` with the sharpened image, 8 + `gain` times each pixel minus its 8 neighbours.
+
+    gain: brightness of a plain in the sharpened image; 1 keeps it.
+    """
     window = np.full((3, 3), -alpha, np.float32)
-    window[1, 1] = 1 + 8 * alpha
+    window[1, 1] = 1 + (7 + gain) * alpha
     return cv2.filter2D(image, -1, window)
 
 

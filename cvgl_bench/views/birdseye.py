@@ -27,6 +27,9 @@ published: at pixel (h / 2, w / 2), and the first and last column both look to t
     the code of HC-Net and AuxGeo; flipped or turned views are up to a pixel off.
 """
 
+Levels = Literal["rounded", "truncated"]
+"""How interpolated grey levels become whole; truncated: as in the published code, half a level darker."""
+
 FOV_DEG = 170.0
 """Field of view along the longer side (AuxGeo)."""
 
@@ -61,8 +64,9 @@ def project(
     heading_deg: float = 0.0,
     centre: Centre = "centred",
     horizon_shift_px: float = 0.0,
+    levels: Levels = "rounded",
 ) -> NDArray[np.uint8]:
-    """Return the bird's-eye view (h, w, 3) of a panorama (H, W, 3), bilinear and rounded.
+    """Return the bird's-eye view (h, w, 3) of a panorama (H, W, 3), interpolated bilinearly.
 
     Within one grey level of a float64 computation: OpenCV 5 interpolates with full fractions (OpenCV 4
     rounds positions to 1/32 pixel, which costs up to 8 grey levels).
@@ -85,8 +89,10 @@ def project(
         rows = np.pad(rows, (blank, (0, 0), (0, 0)))
     # Four channels and back: remap takes 0.5 ms on four bytes a pixel and 1.2 ms on three.
     rows = cv2.cvtColor(np.ascontiguousarray(rows), cv2.COLOR_RGB2RGBA)
+    if levels == "truncated":
+        rows = rows.astype(np.float32)
     view = cv2.remap(rows, sampling.xy, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return cv2.cvtColor(view, cv2.COLOR_RGBA2RGB)
+    return cv2.cvtColor(view.astype(np.uint8), cv2.COLOR_RGBA2RGB)
 
 
 def _blank_rows(sampling: _Sampling, height: int) -> tuple[int, int]:

@@ -47,6 +47,18 @@ def test_text_has_type_default_and_help_by_section(run_command):
     assert "machine:" in text and "default none]" in text
 
 
+def test_what_published_would_set_is_shown_or_refused(run_command, recipe, tmp_path):
+    refused = run_command("options", "chance", "--published")
+    assert refused.code == 2 and "'chance' has no recipe 'published.yaml'" in refused.err
+    (tmp_path / "published.yaml").write_text("method:\n  dimension: 8\n")
+    for more in ([], ["--dataset", "vigor", "--split", "cross"]):
+        found = rows(run_command("options", "chance", "--published", "--json", *more))
+        assert (found["method.dimension"]["value"], found["method.dimension"]["set_by"]) == (
+            8,
+            "published.yaml",
+        )
+
+
 def test_a_recipe_shows_what_it_sets_and_its_file(run_command, recipe):
     found = rows(run_command("options", "chance", "--dataset", "vigor", "--split", "cross", "--json"))
     assert (found["method.dimension"]["value"], found["method.dimension"]["set_by"]) == (

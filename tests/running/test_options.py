@@ -37,6 +37,20 @@ def test_later_layers_win_and_every_origin_is_known(tmp_path):
     assert options.origins["training.learning_rate"] == "default"
 
 
+def test_the_published_recipe_lies_over_the_data_sets_and_under_what_a_person_sets(tmp_path):
+    (tmp_path / "vigor.yaml").write_text("training: {epochs: 3, batch_size: 8}\nmethod: {hue: 0.1}")
+    (tmp_path / "published.yaml").write_text("training: {batch_size: 4, seed: 9}\nmethod: {hue: 0.2}")
+    config = tmp_path / "mine.yaml"
+    config.write_text("training: {batch_size: 16}")
+    kinds = {"dataset": "vigor", "split": "same", "published": True, "config": config}
+    options = resolve_run_options(painter(tmp_path), **kinds)
+    assert (options.training.epochs, options.training.seed, options.training.batch_size) == (3, 9, 16)
+    assert (options.method.hue, options.origins["method.hue"]) == (0.2, "published.yaml")
+    saved = [("options.yaml", {"training.epochs": 5})]
+    kinds |= {"config": None, "assignments": saved, "use_recipe": False}
+    assert resolve_run_options(painter(tmp_path), **kinds).method.hue == 0.5, "saved options are all there is"
+
+
 def test_saved_options_are_not_mixed_with_a_recipe_of_today(tmp_path):
     (tmp_path / "vigor.yaml").write_text("training: {epochs: 3}\nmethod: {hue: 0.1}")
     saved = [("options.yaml", {"training.epochs": 5})]

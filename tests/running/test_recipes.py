@@ -2,7 +2,7 @@ import pytest
 
 from cvgl_bench.foundation.errors import OptionError
 from cvgl_bench.method import Method
-from cvgl_bench.running.recipes import find_recipe, read_recipe
+from cvgl_bench.running.recipes import find_published, find_recipe, read_recipe
 
 
 def method_with(folder):
@@ -17,6 +17,19 @@ def test_the_most_specific_recipe_wins(tmp_path):
     assert find_recipe(method, "vigor", "cross").name == "vigor.yaml"
     assert find_recipe(method, "dress", "same").name == "default.yaml"
     assert find_recipe(method_with(None), "vigor", "same") is None
+
+
+def test_the_published_recipe_of_a_data_set_wins_over_the_general_one(tmp_path):
+    method = method_with(tmp_path)
+    for folder in (method, method_with(None)):
+        with pytest.raises(OptionError, match=r"'cooked' has no recipe 'published\.yaml'.*Leave out --publ"):
+            find_published(folder, "vigor")
+    (tmp_path / "published.yaml").write_text("training: {epochs: 1}")
+    assert find_published(method, "vigor").name == "published.yaml"
+    (tmp_path / "published-vigor.yaml").write_text("training: {epochs: 1}")
+    assert find_published(method, "vigor").name == "published-vigor.yaml"
+    assert find_published(method, "dress").name == "published.yaml"
+    assert find_recipe(method, "vigor", "same") is None, "it is never taken unasked"
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,16 @@ def test_view_of_the_turned_panorama_is_the_turned_view(geometry, size):
     assert difference.max() <= 1
 
 
+def test_truncated_levels_are_those_of_the_view_rounded_down():
+    panorama = noise()
+    truncated = birdseye.project(panorama, (40, 40), levels="truncated")
+    exact = reference(panorama, (40, 40))
+    # Where float32 sees a whole number from below, a level less is right too.
+    assert (exact - truncated).min() > -1e-3 and (exact - truncated).max() < 1 + 1e-3
+    rounded = birdseye.project(panorama, (40, 40))
+    assert (rounded.astype(float) - truncated).mean() == pytest.approx(0.5, abs=0.05)
+
+
 def test_published_centre_breaks_under_a_flip():
     """What `centre='centred'` is for: were the two alike, the option would be pointless."""
     panorama, flip = noise(), Geometry(flip=True)

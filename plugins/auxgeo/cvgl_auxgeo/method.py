@@ -15,6 +15,7 @@ import torch
 from cvgl_sample4geo.method import Sample4Geo, SharedBackbone
 from torch import Tensor, nn
 
+from cvgl_auxgeo.labels import position_label
 from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_auxgeo.position import locate, position_loss
 from cvgl_auxgeo.published import from_published, is_published
@@ -74,9 +75,15 @@ class AuxGeo(Sample4Geo):
             view = self.augmented(self.birdseye(pair.query), "reference", generator)
             views["birdseye"] = self.normalised(geometry.on_overhead(view))
         if self.options.pcm:
-            height, width = pair.reference.shape[:2]
-            x, y = pair.position_px
-            views["position"] = torch.tensor(geometry.on_position((x / width, y / height), (1, 1)))
+            label = position_label(
+                pair.position_px,
+                pair.reference.shape[:2],
+                geometry,
+                tile=self.options.tile_size,
+                labels=self.options.position_labels,
+                shift_px=self.options.position_shift_px,
+            )
+            views["position"] = torch.tensor(label)
         return views
 
     def birdseye(self, panorama: ImageArray) -> ImageArray:
@@ -88,6 +95,7 @@ class AuxGeo(Sample4Geo):
             fov_deg=options.bev_fov_deg,
             centre=options.bev_centre,
             horizon_shift_px=options.bev_horizon_shift_px,
+            levels=options.bev_levels,
         )
 
     def loss(self, network: SharedBackbone, batch: dict[str, Tensor]) -> dict[str, Tensor]:

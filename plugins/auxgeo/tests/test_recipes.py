@@ -9,6 +9,7 @@ from cvgl_auxgeo.method import AuxGeo
 from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_sample4geo.method import Sample4Geo
 
+from cvgl_bench.foundation.options import Layer, resolve
 from cvgl_bench.running.options import resolve_run_options
 from cvgl_bench.running.recipes import read_recipe
 
@@ -37,6 +38,41 @@ def test_start_from_the_weights_that_the_published_code_loads(name):
     assert timm.get_pretrained_cfg(options.backbone).url.endswith("/convnext_base_22k_1k_224.pth")
     theirs = resolve_run_options(Sample4Geo, dataset=name, split="same").method
     assert timm.get_pretrained_cfg(theirs.backbone).url.endswith("/convnext_base_22k_1k_384.pth")
+
+
+PUBLISHED = {
+    "training.neighbour_metric": "degrees-as-radians",
+    "training.neighbour_owner": "reference",
+    "training.keep_covers_apart": False,
+    "method.sharpen_darkens": True,
+    "method.bev_centre": "published",
+    "method.bev_levels": "truncated",
+    "method.position_labels": "published",
+    "method.position_target": "published",
+}
+
+
+@pytest.mark.parametrize("name", [*REAL, "mini-dress", "mini-vigor"])
+def test_published_sets_every_published_behaviour_and_leaves_the_rest(name):
+    usual, published = (
+        resolve_run_options(AuxGeo, dataset=name, split="same", published=switch) for switch in (False, True)
+    )
+    expected = PUBLISHED | ({"method.position_shift_px": -1.0} if name == "vigor" else {})
+    file = "published-vigor.yaml" if name == "vigor" else "published.yaml"
+    assert {option for option, origin in published.origins.items() if origin == file} == set(expected)
+    for section, values in usual.values().items():
+        changed = {n: expected.get(f"{section}.{n}", value) for n, value in values.items()}
+        assert published.values()[section] == changed
+        assert section in ("evaluation", "machine") or changed != values
+
+
+def test_sample4geo_sets_what_of_it_is_its_own():
+    theirs = read_recipe(files("cvgl_sample4geo") / "recipes" / "published.yaml")
+    ours = read_recipe(files("cvgl_auxgeo") / "recipes" / "published.yaml")
+    assert theirs["training"] == ours["training"]
+    assert theirs["method"].items() <= ours["method"].items()
+    published, _ = resolve(Sample4Geo.Options, [Layer("published.yaml", theirs["method"])])
+    assert published.sharpen_darkens and not Sample4Geo.Options().sharpen_darkens
 
 
 def test_defaults_are_those_of_the_recipe_for_vigor():

@@ -122,6 +122,7 @@ class Sample4Geo(TrainableMethod):
             colour_probability=options.colour_probability,
             colour_strength=options.colour_strength,
             blur_probability=options.blur_probability,
+            sharpen_darkens=options.sharpen_darkens,
             dropout_probability=options.dropout_probability,
             grid_ratio=GRID_RATIO[view],
             antialias=options.antialias,

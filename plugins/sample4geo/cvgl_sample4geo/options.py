@@ -33,6 +33,7 @@ class Sample4GeoOptions:
         0.15, "Largest relative change of brightness, contrast, saturation and hue.", least=0, most=0.5
     )
     blur_probability: float = option(0.3, "Chance of blurring or sharpening, per image.", least=0, most=1)
+    sharpen_darkens: bool = option(False, "Darken where sharpening, at random, as published code does.")
     dropout_probability: float = option(0.3, "Chance of blackened patches, per image.", least=0, most=1)
 
     def __post_init__(self) -> None:
