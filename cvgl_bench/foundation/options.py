@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
@@ -34,9 +34,36 @@ class OptionInfo:
     help: str
 
 
-def option(default: Any, help: str, *, least: float | None = None, most: float | None = None) -> Any:
-    """Declare an option: a dataclass field with its default, help text and inclusive bounds."""
-    return field(default=default, metadata={"help": help, "least": least, "most": most})
+def option(
+    default: Any,
+    help: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    earlier: Any = MISSING,
+    formerly: str | None = None,
+) -> Any:
+    """Declare an option: a dataclass field with its default, help text and inclusive bounds.
+
+    earlier: for an option that was added later, what was done before: records that lack it mean this
+    value. formerly: for an option that was renamed, its old name.
+    """
+    metadata = {"help": help, "least": least, "most": most, "formerly": formerly}
+    if earlier is not MISSING:
+        metadata["earlier"] = earlier
+    return field(default=default, metadata=metadata)
+
+
+def as_of_today(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return recorded values of the options `cls` with those that were added or renamed since."""
+    found = {f.name: f.metadata["earlier"] for f in dataclasses.fields(cls) if "earlier" in f.metadata}
+    names = former_names(cls)
+    return found | {names.get(name, name): value for name, value in values.items()}
+
+
+def former_names(cls: type) -> dict[str, str]:
+    """Return the old name of every option that was renamed, with its name of today."""
+    return {old: f.name for f in dataclasses.fields(cls) if (old := f.metadata.get("formerly"))}
 
 
 def describe(cls: type) -> list[OptionInfo]:
@@ -53,15 +80,19 @@ def resolve(
 ) -> tuple[Options, dict[str, str]]:
     """Build `cls` from layers of values, later ones winning; return it and where each value came from.
 
-    Raises OptionError for an unknown option (with a suggestion), a value of the wrong type, or one
-    out of bounds.
+    Raises OptionError for an unknown option (with a suggestion), one that was renamed (with its new
+    name), a value of the wrong type, or one out of bounds.
     """
     fields = {f.name: f for f in dataclasses.fields(cls)}
-    hints = get_type_hints(cls)
+    hints, former = get_type_hints(cls), former_names(cls)
     values: dict[str, Any] = {}
     origins = dict.fromkeys(fields, "default")
     for origin, given in layers:
         for name, value in given.items():
+            if name in former:
+                raise OptionError(
+                    f"{origin} sets '{prefix}{name}', which was renamed: write '{prefix}{former[name]}'."
+                )
             if name not in fields:
                 raise OptionError(
                     f"{origin} sets '{prefix}{name}', but there is no such option."

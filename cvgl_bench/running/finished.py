@@ -20,6 +20,7 @@ from cvgl_bench.method import Method
 from cvgl_bench.networks.checkpoints import file_sha256
 from cvgl_bench.ranking import OUTCOME, Outcome, read_outcome
 from cvgl_bench.running.execution import build_network
+from cvgl_bench.running.folder import REQUEST
 from cvgl_bench.running.offers import Offers
 from cvgl_bench.running.options import RunOptions, resolve_run_options
 from cvgl_bench.running.request import Request, finished_request, read_task, seen_as
@@ -108,7 +109,7 @@ def read_run(folder: Path, plugins: Offers, *, data_root: Path | None = None) ->
         dataset=request.dataset,
         split=request.split,
         assignments=request.values.items(),
-        use_recipe=False,
+        saved=REQUEST,
     )
     if data_root is not None:
         request = replace(request, data_root=data_root)

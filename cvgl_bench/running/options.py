@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import OptionError, suggest
-from cvgl_bench.foundation.options import Layer, resolve
+from cvgl_bench.foundation.options import Layer, as_of_today, former_names, resolve
 from cvgl_bench.running.recipes import find_published, find_recipe, read_recipe
 from cvgl_bench.training.options import MachineOptions, TrainingOptions
 
@@ -50,19 +50,20 @@ def resolve_run_options(
     split: str,
     config: Path | None = None,
     assignments: Iterable[tuple[str, Mapping[str, Any]]] = (),
-    use_recipe: bool = True,
+    saved: str | None = None,
     published: bool = False,
 ) -> RunOptions:
     """Resolve defaults < recipe < `published` < `config` < `assignments`, origins with `key: value`.
 
-    A key is `section.option`, or the option alone where only one section has it. use_recipe: False for
-    options that were saved, since a recipe of today may set what the run did not know. published: whether
-    the recipe that reproduces the method's published code goes on top. Raises OptionError.
+    A key is `section.option`, or the option alone where only one section has it. saved: the origin whose
+    values are all those of an earlier run; they keep their meaning where options were added or renamed
+    since, and no recipe is read, which may set what the run did not know. published: whether the recipe
+    that reproduces the method's published code goes on top. Raises OptionError.
     """
     sections = sections_of(method.Options)
     layers: dict[str, list[Layer]] = {section: [] for section in sections}
-    recipes = [find_recipe(method, dataset, split)] if use_recipe else []
-    recipes += [find_published(method, dataset)] if use_recipe and published else []
+    recipes = [find_recipe(method, dataset, split)] if saved is None else []
+    recipes += [find_published(method, dataset)] if saved is None and published else []
     for recipe in [*recipes, config]:
         if recipe is not None:
             for section, values in read_recipe(recipe).items():
@@ -71,6 +72,8 @@ def resolve_run_options(
         for key, value in values.items():
             section, name = _locate_option(key, sections)
             layers[section].append(Layer(origin, {name: value}))
+    if saved is not None:
+        layers = {section: _brought_up(sections[section], layers[section], saved) for section in sections}
     resolved, origins = {}, {}
     for section, cls in sections.items():
         resolved[section], found = resolve(cls, layers[section], prefix=f"{section}.")
@@ -78,11 +81,22 @@ def resolve_run_options(
     return RunOptions(**resolved, origins=origins)
 
 
+def _brought_up(cls: type, layers: list[Layer], saved: str) -> list[Layer]:
+    """Return layers of options with those of origin `saved` as one, in the names and meanings of today."""
+    values = {
+        name: value for layer in layers if layer.origin == saved for name, value in layer.values.items()
+    }
+    others = [layer for layer in layers if layer.origin != saved]
+    return [Layer(saved, as_of_today(cls, values)), *others]
+
+
 def _locate_option(key: str, sections: Mapping[str, type]) -> tuple[str, str]:
     section, separator, name = key.partition(".")
     if separator and section in sections:
         return section, name
-    owners = [s for s, cls in sections.items() if key in {f.name for f in dataclasses.fields(cls)}]
+    names = {s: {f.name for f in dataclasses.fields(cls)} for s, cls in sections.items()}
+    owners = [s for s in sections if key in names[s]]
+    owners = owners or [s for s, cls in sections.items() if key in former_names(cls)]
     if len(owners) == 1:
         return owners[0], key
     if owners:

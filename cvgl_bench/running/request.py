@@ -191,7 +191,7 @@ def _resolve(
         split=request.split,
         config=request.config,
         assignments=request.values.items(),
-        use_recipe=REQUEST not in request.values,
+        saved=REQUEST if REQUEST in request.values else None,
         published=request.published,
     )
     variant = find_variant(request.variant, card)

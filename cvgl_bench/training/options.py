@@ -28,16 +28,22 @@ class TrainingOptions:
     neighbour_select: int = option(64, "Neighbours that join a seed pair's batch.", least=2)
     neighbour_pool: int = option(128, "Nearest references that neighbours are drawn from.", least=2)
     neighbour_metric: NeighbourMetric = option(
-        "great-circle", "Distance of geographic neighbours; published code takes degrees for radians."
+        "great-circle",
+        "Distance of geographic neighbours; published code takes degrees for radians.",
+        earlier="great-circle",
     )
     neighbour_owner: NeighbourOwner = option(
-        "query", "What has neighbours: each query, or each reference by the last of its queries (published)."
+        "query",
+        "What has neighbours: each query, or each reference by the last of its queries (published).",
+        earlier="query",
     )
     mine_every: int = option(
         4, "Epochs between searches for similar neighbours; 0 keeps the geographic ones.", least=0
     )
     mine_index: Literal["flat", "ivf", "ivf-pq"] = option(
-        "flat", "faiss index of that search: flat is exact, the others' recall is measured and printed."
+        "flat",
+        "faiss index of that search: flat is exact, the others' recall is measured and printed.",
+        earlier="flat",
     )
     keep_covers_apart: bool = option(
         False, "Keep a query's semi-positives out of its batch, where they would be false negatives."

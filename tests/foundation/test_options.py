@@ -4,7 +4,7 @@ from typing import Literal
 import pytest
 
 from cvgl_bench.foundation.errors import OptionError
-from cvgl_bench.foundation.options import Layer, describe, option, parse_assignments, resolve
+from cvgl_bench.foundation.options import Layer, as_of_today, describe, option, parse_assignments, resolve
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,34 @@ def test_unknown_option_gets_a_suggestion_and_its_place():
         OptionError, match=r"recipe\.yaml sets 'training\.epoch'.*mean 'epochs'\? Known: epochs"
     ):
         resolve(Sample, [Layer("recipe.yaml", {"epoch": 3})], prefix="training.")
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An option that was renamed, one that was added, and one that was both."""
+
+    rate: float = option(0.1, "Rate.", formerly="speed")
+    index: str | None = option("fast", "Added later.", earlier=None)
+    owner: str = option("query", "Both.", earlier="reference", formerly="holder")
+
+
+def test_records_are_read_as_they_were_meant():
+    assert as_of_today(Changed, {}) == {"index": None, "owner": "reference"}
+    assert as_of_today(Changed, {"speed": 2, "holder": "query", "gone": 1}) == {
+        "rate": 2,
+        "index": None,
+        "owner": "query",
+        "gone": 1,
+    }
+    assert as_of_today(Changed, {"rate": 3, "index": "x"})["index"] == "x"
+    assert Changed() == Changed(0.1, "fast", "query")
+
+
+def test_an_old_name_is_refused_with_the_new_one():
+    with pytest.raises(
+        OptionError, match=r"r\.yaml sets 'training\.speed', which was renamed: write 'training\.rate'"
+    ):
+        resolve(Changed, [Layer("r.yaml", {"speed": 1})], prefix="training.")
 
 
 def test_a_key_that_is_no_text_is_unknown_too():

@@ -47,16 +47,46 @@ def test_the_published_recipe_lies_over_the_data_sets_and_under_what_a_person_se
     assert (options.training.epochs, options.training.seed, options.training.batch_size) == (3, 9, 16)
     assert (options.method.hue, options.origins["method.hue"]) == (0.2, "published.yaml")
     saved = [("options.yaml", {"training.epochs": 5})]
-    kinds |= {"config": None, "assignments": saved, "use_recipe": False}
+    kinds |= {"config": None, "assignments": saved, "saved": "options.yaml"}
     assert resolve_run_options(painter(tmp_path), **kinds).method.hue == 0.5, "saved options are all there is"
 
 
 def test_saved_options_are_not_mixed_with_a_recipe_of_today(tmp_path):
     (tmp_path / "vigor.yaml").write_text("training: {epochs: 3}\nmethod: {hue: 0.1}")
     saved = [("options.yaml", {"training.epochs": 5})]
-    kinds = {"dataset": "vigor", "split": "same", "assignments": saved, "use_recipe": False}
+    kinds = {"dataset": "vigor", "split": "same", "assignments": saved, "saved": "options.yaml"}
     options = resolve_run_options(painter(tmp_path), **kinds)
     assert (options.training.epochs, options.method.hue) == (5, 0.5)
+
+
+@dataclass(frozen=True)
+class Renamed:
+    tint: float = option(0.5, "Hue.", formerly="hue")
+    gloss: str = option("matt", "Added when 'shiny' was what had been done.", earlier="shiny")
+
+
+def renamed(**given):
+    method = type("Painter", (Method,), {"name": "p", "title": "P", "Options": Renamed, "recipes": None})
+    return resolve_run_options(method, dataset="vigor", split="same", **given)
+
+
+@pytest.mark.parametrize("key", ["hue", "method.hue"])
+def test_an_option_that_was_renamed_is_refused_with_its_new_name(tmp_path, key):
+    with pytest.raises(OptionError, match="--set sets 'method.hue', which was renamed: write 'method.tint'"):
+        renamed(assignments=[("--set", {key: 0.25})])
+    (tmp_path / "mine.yaml").write_text("method: {hue: 0.25}")
+    with pytest.raises(OptionError, match=r"mine\.yaml sets 'method.hue', .* write 'method.tint'"):
+        renamed(config=tmp_path / "mine.yaml")
+
+
+def test_saved_options_keep_their_meaning():
+    saved = ("options.yaml", {"method.hue": 0.25, "training.epochs": 5})
+    options = renamed(assignments=[saved], saved="options.yaml")
+    assert options.method == Renamed(tint=0.25, gloss="shiny") and options.training.epochs == 5
+    options = renamed(assignments=[saved, ("--set", {"gloss": "matt"})], saved="options.yaml")
+    assert options.method == Renamed(tint=0.25, gloss="matt")
+    assert options.origins["method.gloss"] == "--set"
+    assert renamed().method.gloss == "matt"
 
 
 def test_a_bare_name_is_enough_where_it_is_unique(tmp_path):

@@ -7,7 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.foundation.options import as_of_today
 from cvgl_bench.scoring.results import Result
+from cvgl_bench.training.options import TrainingOptions
 
 IRRELEVANT_OPTIONS = frozenset(
     {
@@ -23,24 +26,26 @@ IRRELEVANT_OPTIONS = frozenset(
 
 IRRELEVANT_SECTION = "machine."
 
-LATER_OPTIONS = {
-    "training.mine_index": "flat",
-    "training.neighbour_metric": "great-circle",
-    "training.neighbour_owner": "query",
-}
-"""Options that earlier records lack, with what those runs did: they stand in one row with later ones."""
+SECTIONS = {"training": TrainingOptions, "evaluation": EvaluationOptions}
+"""Sections whose options may have been added or renamed since a record was made."""
 
 
 def relevant_options(result: Result) -> dict[str, Any]:
-    """Return the options that may change what is measured, as 'section.option'."""
-    options = flat(result.options)
-    if "training.sampling" in options:
-        options = LATER_OPTIONS | options
+    """Return the options that may change what is measured, as 'section.option', under today's names."""
+    options = {
+        section: as_of_today(SECTIONS[section], values) if _is_whole(section, values) else values
+        for section, values in result.options.items()
+    }
     return {
         name: value
-        for name, value in options.items()
+        for name, value in flat(options).items()
         if name not in IRRELEVANT_OPTIONS and not name.startswith(IRRELEVANT_SECTION)
     }
+
+
+def _is_whole(section: str, values: Any) -> bool:
+    """Return whether a section holds all options of its time, not just the seed of a run without training."""
+    return section in SECTIONS and isinstance(values, dict) and set(values) != {"seed"}
 
 
 def seed_of(result: Result) -> int | None:
