@@ -1,11 +1,18 @@
-"""Progress on long work: a bar with rate and time left on a terminal, silence elsewhere."""
+"""Progress on long work: a bar on a terminal; elsewhere a line at once and one every half minute."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import rich.progress
+
+EVERY_S = 30.0
+"""Seconds between two lines where there is no terminal."""
 
 
 class Progress(Protocol):
@@ -28,8 +35,41 @@ class Silent:
         """Do nothing."""
 
 
+class _Lines:
+    """Lines on standard error with items done, rate and time left."""
+
+    def __init__(self, total: int | None, title: str) -> None:
+        self._total, self._title, self._done = total, title, 0
+        self._began_s = self._said_s = time.monotonic()
+        of = f"{total:,} to do" if total else "begins"
+        self._say(of)
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        now_s = time.monotonic()
+        if now_s - self._said_s >= EVERY_S:
+            self._said_s = now_s
+            self._say(self._reached(now_s - self._began_s))
+
+    def set_total(self, total: int) -> None:
+        self._total = total
+
+    def _reached(self, seconds: float) -> str:
+        rate = self._done / seconds
+        if not self._total:
+            return f"{self._done:,} done, {rate:.3g}/s"
+        left_s = (self._total - self._done) / rate if rate else float("inf")
+        left = f"{duration(left_s)} left" if left_s < float("inf") else "time left unknown"
+        share = 100 * self._done / self._total
+        return f"{self._done:,} of {self._total:,} ({share:.0f} %), {rate:.3g}/s, {left}"
+
+    def _say(self, text: str) -> None:
+        sys.stderr.write(f"{self._title}: {text}\n")
+        sys.stderr.flush()
+
+
 class _Bar:
-    def __init__(self, bar, task) -> None:
+    def __init__(self, bar: rich.progress.Progress, task: rich.progress.TaskID) -> None:
         self._bar, self._task = bar, task
 
     def advance(self, count: int = 1) -> None:
@@ -39,11 +79,26 @@ class _Bar:
         self._bar.update(self._task, total=total)
 
 
+def duration(seconds: float) -> str:
+    """Return a length of time as people write it: '0:07', '12:30', '3:05:00'.
+
+    >>> duration(7), duration(750.4), duration(11100)
+    ('0:07', '12:30', '3:05:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 @contextmanager
 def progress(total: int | None, title: str) -> Iterator[Progress]:
-    """Show a bar on standard error while the block runs, if that is a terminal."""
+    """Show how far the block has come, on standard error.
+
+    A bar with rate and time left on a terminal; elsewhere, such as in the log of a batch job, one line
+    at once and one every 30 seconds.
+    """
     if not sys.stderr.isatty():
-        yield Silent()
+        yield _Lines(total, title)
         return
     from rich import progress as rich_progress
     from rich.console import Console
@@ -52,16 +107,18 @@ def progress(total: int | None, title: str) -> Iterator[Progress]:
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
         rich_progress.MofNCompleteColumn(),
-        _speed_column(rich_progress),
+        _speed_column(),
         rich_progress.TimeRemainingColumn(),
     )
     with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield _Bar(bar, bar.add_task(title, total=total))
 
 
-def _speed_column(rich_progress):
+def _speed_column() -> rich.progress.ProgressColumn:
+    from rich import progress as rich_progress
+
     class Speed(rich_progress.ProgressColumn):
-        def render(self, task):
+        def render(self, task: rich.progress.Task) -> str:
             return f"{task.speed:.1f}/s" if task.speed else ""
 
     return Speed()

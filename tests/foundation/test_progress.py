@@ -1,0 +1,58 @@
+"""What long work says of itself where there is no terminal."""
+
+import doctest
+
+import pytest
+
+from cvgl_bench.foundation import progress as module
+from cvgl_bench.foundation.progress import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return a list whose only entry is the time in seconds."""
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_first_line_comes_at_once(clock, capsys):
+    with progress(4800, "embed queries"):
+        assert capsys.readouterr().err == "embed queries: 4,800 to do\n"
+
+
+def test_then_one_line_every_half_minute_with_rate_and_time_left(clock, capsys):
+    with progress(4000, "embed queries") as bar:
+        capsys.readouterr()
+        for _ in range(40):
+            clock[0] += 2.0
+            bar.advance(50)
+    assert capsys.readouterr().err.splitlines() == [
+        "embed queries: 750 of 4,000 (19 %), 25/s, 2:10 left",
+        "embed queries: 1,500 of 4,000 (38 %), 25/s, 1:40 left",
+    ]
+
+
+def test_without_a_total_only_what_is_done_is_said(clock, capsys):
+    with progress(None, "rank references") as bar:
+        clock[0] += 60
+        bar.advance(120)
+        bar.set_total(240)
+        clock[0] += 30
+        bar.advance(60)
+    assert capsys.readouterr().err.splitlines() == [
+        "rank references: begins",
+        "rank references: 120 done, 2/s",
+        "rank references: 180 of 240 (75 %), 2/s, 0:30 left",
+    ]
+
+
+def test_nothing_is_printed_to_standard_output(clock, capsys):
+    with progress(3, "x") as bar:
+        clock[0] += 60
+        bar.advance(3)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_examples_hold():
+    assert doctest.testmod(module).failed == 0
