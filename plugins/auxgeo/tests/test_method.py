@@ -210,3 +210,43 @@ def test_any_map_of_parts_trains(backbone, side):
     method = AuxGeo(AuxGeoOptions(**SMALL | {"backbone": backbone, "tile_size": (side, side)}))
     terms = method.loss(method.build(), batch_of(method, count=2))
     assert all(torch.isfinite(term) for term in terms.values()) and float(terms["position"].detach()) > 0
+
+
+@pytest.mark.parametrize(
+    ("published", "changed"),
+    [
+        ({"bev_levels": "truncated"}, {"birdseye"}),
+        ({"bev_centre": "published"}, {"birdseye"}),
+        ({"position_labels": "published"}, {"position"}),
+        ({"position_shift_px": -1.0}, {"position"}),
+    ],
+)
+def test_each_published_behaviour_changes_its_own_tensor_and_no_other(published, changed):
+    pair, turn = Pair(noise(64, 128, 0), noise(80, 80, 1), (10.3, 55.5)), Geometry(quarter_turns=1)
+    usual, other = (
+        AuxGeo(AuxGeoOptions(**SMALL, **PLAIN, **options)).prepare_views(pair, turn, np.random.default_rng(0))
+        for options in ({}, published)
+    )
+    assert {name for name in usual if not torch.equal(usual[name], other[name])} == changed
+    if published == {"position_shift_px": -1.0}:
+        # A turn takes a place up and left of the true one to one that is lower and left.
+        assert (other["position"] - usual["position"]).numpy() * 64 == pytest.approx([-1, 1], abs=1e-4)
+
+
+def test_published_sharpening_darkens_what_is_prepared():
+    sharpening = SMALL | PLAIN | {"blur_probability": 1.0}
+    # Of low contrast, so that nothing is clipped.
+    pair = Pair(noise(64, 128, 0) // 8 + 112, noise(80, 80, 1) // 8 + 112, (1.0, 2.0))
+    kept, darkened = (
+        np.mean(
+            [
+                float(method.prepare_pair(pair, np.random.default_rng(seed))["query"].mean())
+                for seed in range(40)
+            ]
+        )
+        for method in (
+            AuxGeo(AuxGeoOptions(**sharpening, bim=False, sharpen_darkens=darkens))
+            for darkens in (False, True)
+        )
+    )
+    assert darkened < kept - 0.05
