@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
+from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
 from cvgl_bench.foundation.options import option
 from cvgl_bench.method import Method, View
-from cvgl_bench.networks.weights import create_backbone
+from cvgl_bench.networks.weights import create_backbone, pretrained_configuration
 from cvgl_bench.views.images import normalise, resize
 
 
@@ -81,8 +81,8 @@ class Frozen(Method):
     def prepare(self, image: NDArray[np.uint8], view: View) -> Tensor:
         """Resize and normalise as timm's configuration of the backbone says."""
         if self._data_configuration is None:
-            configuration = timm.get_pretrained_cfg(self.options.backbone).to_dict()
-            self._data_configuration = timm.data.resolve_data_config({}, pretrained_cfg=configuration)
+            pretrained = pretrained_configuration(self.options.backbone).to_dict()
+            self._data_configuration = resolve_data_config({}, pretrained_cfg=pretrained)
         configuration = self._data_configuration
         height, width = configuration["input_size"][1:]
         if view == "reference":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from cvgl_bench.views.birdseye import Centre
     from cvgl_bench.views.images import ImageArray
 
 SIZE_HELP = "Height and width of the view in pixels."
@@ -48,7 +49,7 @@ def command(
     size: tuple[int, int],
     fov: float,
     heading: float | None,
-    centre: str,
+    centre: Centre,
     horizon_shift: float,
     overwrite: bool,
 ) -> None:

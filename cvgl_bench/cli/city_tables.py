@@ -15,7 +15,7 @@ QUANTILES = {"0.05": "5 %", "0.25": "25 %", "0.5": "median", "0.75": "75 %", "0.
 
 def count_table(cities: Sequence[CityStatistics]) -> str:
     """Return how much there is of each city, and of all together."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (c.city, f"{c.tiles:,}", f"{c.train_queries:,}", f"{c.test_queries:,}", f"{c.area_km2:.2f}",
          f"{c.queries_per_km2:,.0f}", _metres(c.query_spacing_m))
         for c in cities

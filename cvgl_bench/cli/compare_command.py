@@ -139,7 +139,7 @@ def _curves(
 
     return {
         metric.id: {
-            name: curve.to_dict("list")
+            name: {str(column): curve[column].tolist() for column in curve}
             for name, curve in decentrality_curves(outcomes, metric, resamples=resamples).items()
         }
         for metric in metrics

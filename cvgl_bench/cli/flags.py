@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cvgl_bench.foundation.options import Layer, describe, resolve
 
-Options = TypeVar("Options")
-Function = TypeVar("Function", bound=Callable)
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Options = TypeVar("Options", bound="DataclassInstance")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def flags(cls: type) -> Callable[[Function], Function]:

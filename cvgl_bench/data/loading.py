@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class Loader:
     torch's own loader would put the worker's traceback into the message.
     """
 
-    def __init__(self, items: Dataset, *, workers: int, device: torch.device, **settings: Any) -> None:
+    def __init__(self, items: Dataset[Any], *, workers: int, device: torch.device, **settings: Any) -> None:
         if workers:
             settings["worker_init_fn"] = _leave_interrupts_to_the_run
         settings["pin_memory"] = device.type == "cuda"
@@ -43,14 +43,15 @@ class Loader:
             yield batch
 
 
-class _Reported(Dataset):
+class _Reported(Dataset[Any]):
     """The items of a data set, and in place of one that cannot be read the error that says why."""
 
-    def __init__(self, items: Dataset) -> None:
+    def __init__(self, items: Dataset[Any]) -> None:
         self._items = items
 
     def __len__(self) -> int:
-        return len(self._items)
+        # Asked only where no batch sampler says which items there are; torch's type leaves it out.
+        return len(cast(Sized, self._items))
 
     def __getitem__(self, key: Any) -> Any:
         try:
@@ -89,7 +90,7 @@ class SplitImages:
         return read_image(self._root / self._references[row])
 
 
-class ViewImages(Dataset):
+class ViewImages(Dataset[torch.Tensor]):
     """The images of one view, prepared for the network, by row."""
 
     def __init__(self, method: Method, split: Split, view: View) -> None:
@@ -106,7 +107,7 @@ class ViewImages(Dataset):
         return self._method.prepare(read(row), self._view)
 
 
-class TrainingPairs(Dataset):
+class TrainingPairs(Dataset[dict[str, torch.Tensor]]):
     """Augmented training pairs by (epoch, row): each draws from a generator of its own."""
 
     def __init__(self, method: TrainableMethod, split: Split, *, seed: int) -> None:

@@ -95,8 +95,9 @@ def defocus(panorama: ImageArray, sigma_deg: float) -> ImageArray:
 def brighten(image: ImageArray, factor: float) -> ImageArray:
     """Return the image with every grey level times `factor`, at most white."""
     import cv2
+    import numpy as np
 
-    return cv2.convertScaleAbs(image, alpha=factor)
+    return np.asarray(cv2.convertScaleAbs(image, alpha=factor), np.uint8)
 
 
 def _yaw_random(image: ImageArray, value: float, heading_deg: float) -> ImageArray:

@@ -81,11 +81,11 @@ def embed_split(
                 autocast(kind, device),
             ):
                 batch = method.embed(network, images.to(device, non_blocking=True), view)
-                batch = normalize(batch.float(), dim=1).cpu().numpy()
-            _check_finite(batch, names=table["name"].to_numpy(), rows=rows, start=done)
-            done += len(batch)
-            bar.advance(len(batch))
-            yield batch
+                unit = normalize(batch.float(), dim=1).cpu().numpy()
+            _check_finite(unit, names=table["name"].to_numpy(), rows=rows, start=done)
+            done += len(unit)
+            bar.advance(len(unit))
+            yield unit
 
     network.eval()
     with progress(count, f"embed {'queries' if view == 'query' else 'references'}") as bar:

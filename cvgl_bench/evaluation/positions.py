@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ REFERENCE_ZOOM = 20
 """Web-Mercator zoom in whose pixels positions are turned to coordinates; any zoom gives the same."""
 
 
-class _PairImages(Dataset):
+class _PairImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __init__(self, method: Locates, split: Split, rows: NDArray[np.int64]) -> None:
         self._method, self._images, self._rows = method, SplitImages(split), rows
 
@@ -46,9 +48,8 @@ def position_errors(
     On the true tile by the labels; on the retrieved tile (row `retrieved`, (Q,)) by coordinates,
     since a query need not lie inside it.
     """
-    settings = {"device": device, "batch_size": batch_size, "workers": workers}
-    on_truth = _answers(method, network, split, split.truth, **settings)
-    on_retrieved = _answers(method, network, split, retrieved, **settings)
+    answers = partial(_answers, method, network, split, device=device, batch_size=batch_size, workers=workers)
+    on_truth, on_retrieved = answers(split.truth), answers(retrieved)
     size_px = split.tile_size_px[:, ::-1]
     m_per_px = split.references["m_per_px"].to_numpy()[split.truth]
     error_px = np.linalg.norm(on_truth * size_px - split.position_px, axis=1)

@@ -8,13 +8,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
 from cvgl_bench.foundation.errors import OptionError, in_one_line, suggest
 
-Options = TypeVar("Options")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Options = TypeVar("Options", bound="DataclassInstance")
 
 
 class Layer(NamedTuple):
@@ -136,7 +139,7 @@ def _coerce(name: str, hint: Any, value: Any, origin: str) -> Any:
         return TypeAdapter(hint, config=config).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].lower()
-        form = " Write it as [a, b]." if tuple in map(get_origin, _members(hint)) else ""
+        form = " Write it as [a, b]." if any(get_origin(each) is tuple for each in _members(hint)) else ""
         raise OptionError(
             f"{origin} sets '{name}' to {value!r}, but it takes {_type_name(hint)}: {reason}.{form}"
         ) from None

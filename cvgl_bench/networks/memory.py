@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -18,6 +19,14 @@ RECOMPUTE_ADVICE = (
 SMALLER_ADVICE = "Give fewer images at a time: training.batch_size or evaluation.embed_batch_size"
 
 
+@runtime_checkable
+class Recomputes(Protocol):
+    """What a backbone offers, as timm's do, that can recompute its activations."""
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Keep few activations for the backward pass, or all of them."""
+
+
 def recompute_activations(network: nn.Module) -> None:
     """Let the backbones in `network` keep few activations for the backward pass and recompute the rest.
 
@@ -25,7 +34,7 @@ def recompute_activations(network: nn.Module) -> None:
     `set_grad_checkpointing`, or where it would change the result: batch normalisation updates its
     running statistics in each forward pass.
     """
-    parts = [part for part in network.modules() if hasattr(part, "set_grad_checkpointing")]
+    parts = [part for part in network.modules() if isinstance(part, Recomputes)]
     why = "its backbone does not offer it" if not parts else None
     if any(isinstance(part, _BatchNorm) for part in network.modules()):
         why = "its batch normalisation would count every batch twice"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import timm
+from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from cvgl_bench.foundation.errors import CheckpointError, CvglError, OptionError, UnknownNameError, suggest
@@ -32,7 +33,17 @@ OUTPUT_STRIDE_HELP = "Pixels along a side of a cell of the last feature map; und
 
 HUB_TIMEOUT_S = 10
 
-Triple = tuple[float, float, float]
+
+class Backbone(nn.Module):
+    """What timm's models offer beyond `nn.Module`, for type checkers: none is an instance of this class."""
+
+    pretrained_cfg: Mapping[str, Any] | None
+    forward_features: Callable[[Tensor], Tensor]
+    """From images (B, 3, H, W) to the last features, (B, C, h, w) where they are a map."""
+    forward_head: Callable[[Tensor], Tensor]
+    """From the last features to pooled ones (B, D)."""
+    reset_classifier: Callable[[int], None]
+
 
 _replaced: ContextVar[bool] = ContextVar("weights_replaced", default=False)
 
@@ -47,7 +58,7 @@ def weights_replaced() -> Iterator[None]:
         _replaced.reset(token)
 
 
-def create_backbone(name: str, weights: str, *, output_stride: OutputStride = COMMON_STRIDE) -> nn.Module:
+def create_backbone(name: str, weights: str, *, output_stride: OutputStride = COMMON_STRIDE) -> Backbone:
     """Return timm's model `name` without its classifier: images (B, 3, H, W) to features (B, D).
 
     weights: 'none' draws initial values from torch's global generator; 'timm' fetches those that timm
@@ -70,11 +81,25 @@ def create_backbone(name: str, weights: str, *, output_stride: OutputStride = CO
     return _with_file_loaded(name, read_tensors(Path(weights)), weights, **settings)
 
 
-def pixel_statistics(name: str) -> tuple[Triple, Triple]:
+def pixel_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and standard deviation of pixels, in 0 to 1, that timm's model was trained with."""
+    configuration = pretrained_configuration(name)
+    return configuration.mean, configuration.std
+
+
+def pretrained_configuration(name: str) -> PretrainedCfg:
+    """Return what timm says of a model's weights: the size of their images, the statistics of their pixels.
+
+    Raises UnknownNameError for a model that timm does not know, or of which it says nothing.
+    """
     _check_name(name)
     configuration = timm.get_pretrained_cfg(name)
-    return tuple(configuration.mean), tuple(configuration.std)
+    if configuration is None:
+        raise UnknownNameError(
+            f"timm's '{name}' is registered without a configuration of its weights, so nobody knows how to "
+            "prepare images for it. Register one beside the model, or choose another backbone."
+        )
+    return configuration
 
 
 def _check_name(name: str) -> None:
@@ -89,7 +114,7 @@ def _check_name(name: str) -> None:
         )
 
 
-def _built(name: str, **settings: Any) -> nn.Module:
+def _built(name: str, **settings: Any) -> Backbone:
     try:
         network = timm.create_model(name, **settings)
     except (TypeError, AssertionError):
@@ -101,10 +126,10 @@ def _built(name: str, **settings: Any) -> nn.Module:
         ) from None
     if hasattr(network, "dynamic_img_size"):
         network = timm.create_model(name, dynamic_img_size=True, **settings)
-    return network
+    return cast(Backbone, network)
 
 
-def _fetched(name: str, **settings: Any) -> nn.Module:
+def _fetched(name: str, **settings: Any) -> Backbone:
     try:
         _ask_hub(name)
         return _built(name, pretrained=True, num_classes=0, **settings)
@@ -122,7 +147,7 @@ def _ask_hub(name: str) -> None:
     """Ask the hub once whether it can be reached: a download tries for most of a minute before it fails."""
     import huggingface_hub
 
-    repository = timm.get_pretrained_cfg(name).hf_hub_id
+    repository = pretrained_configuration(name).hf_hub_id
     if not repository:
         return
     for file in ("model.safetensors", "pytorch_model.bin"):
@@ -144,7 +169,7 @@ def _file_of_package(package: str) -> Path:
     return files[0]
 
 
-def _with_classifier_loaded(name: str, state: Mapping[str, Tensor], path: Path, **settings: Any) -> nn.Module:
+def _with_classifier_loaded(name: str, state: Mapping[str, Tensor], path: Path, **settings: Any) -> Backbone:
     """Load the weights of a whole classifier, which may name the same tensors differently, in their order."""
     network = _built(name, **settings)
     own = network.state_dict()
@@ -158,7 +183,7 @@ def _with_classifier_loaded(name: str, state: Mapping[str, Tensor], path: Path, 
     return network
 
 
-def _with_file_loaded(name: str, state: Mapping[str, Tensor], path: str, **settings: Any) -> nn.Module:
+def _with_file_loaded(name: str, state: Mapping[str, Tensor], path: str, **settings: Any) -> Backbone:
     """Load a state dict by name, leaving out the classifier's tensors if it has any."""
     network = _built(name, num_classes=0, **settings)
     classifier = (network.pretrained_cfg or {}).get("classifier") or ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
@@ -178,13 +178,14 @@ def _family(runs: _Resampled, owners: Sequence[str], row: int, columns: Iterable
         if len(runs.defined(row, column))
         for first, second in combinations(dict.fromkeys(owners), 2)
     ]
-    adjusted = holm([given["p"] for given in found])
-    return [Difference(**given, p_adjusted=p) for given, p in zip(found, adjusted, strict=True)]
+    adjusted = holm([difference.p for difference in found])
+    return [replace(difference, p_adjusted=p) for difference, p in zip(found, adjusted, strict=True)]
 
 
 def _difference(
     runs: _Resampled, owners: Sequence[str], row: int, column: int, first: str, second: str
-) -> dict:
+) -> Difference:
+    """Return the difference of two methods in a stratum, as if it were the only one."""
     metric, queries = runs.metrics[row], runs.defined(row, column)
     members = [[run for run, owner in enumerate(owners) if owner == name] for name in (first, second)]
     values = [
@@ -200,18 +201,19 @@ def _difference(
     single = max(map(len, members)) == 1
     if single and metric.aggregate == "mean" and is_share(one) and is_share(other):
         test, p = "McNemar", mcnemar(int((one > other).sum()), int((one < other).sum()))
-    return {
-        "metric": metric.id,
-        "stratum": runs.name(column),
-        "first": first,
-        "second": second,
-        "value": value,
-        "low": low,
-        "high": high,
-        "test": test,
-        "p": p,
-        "count": len(queries),
-    }
+    return Difference(
+        metric=metric.id,
+        stratum=runs.name(column),
+        first=first,
+        second=second,
+        value=value,
+        low=low,
+        high=high,
+        test=test,
+        p=p,
+        p_adjusted=p,
+        count=len(queries),
+    )
 
 
 def _student(

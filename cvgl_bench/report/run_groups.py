@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cvgl_bench.foundation.errors import ResultError, UsageError
 from cvgl_bench.ranking.outcome import OUTCOME, Outcome, read_outcome
@@ -52,7 +53,7 @@ def group_runs(runs: Sequence[ComparedRun], *, pool: bool = True) -> dict[str, l
     Seeds of one method have the same options but for the seed. Where methods of one name differ in
     options or variant, the names say in which. Raises UsageError where a pool holds a seed twice.
     """
-    groups: dict[tuple, list[ComparedRun]] = defaultdict(list)
+    groups: dict[tuple[Any, ...], list[ComparedRun]] = defaultdict(list)
     for run in runs:
         key = (run.result.task.variant, row_key(run.result))
         groups[key if pool else (*key, run.folder)].append(run)

@@ -79,7 +79,7 @@ def score(
     covers = np.empty((len(truth), 0), np.int64) if covers is None else _reference_rows("covers", covers)
     at = _places("query_lat_lon", query_lat_lon, queries)
     centres = _places("reference_lat_lon", reference_lat_lon, references)
-    columns = {"decentrality": _decentrality(decentrality, queries), "city": _cities(city, queries)}
+    off_centre, cities = _decentrality(decentrality, queries), _cities(city, queries)
     ranking = rank(
         query_embeddings,
         reference_embeddings,
@@ -94,11 +94,12 @@ def score(
     found = Outcome(
         ranking=ranking,
         distance_m=geo.geodesic_m(*at.T, *centres[ranking.top_rows[:, 0]].T),
+        decentrality=off_centre,
+        city=cities,
         truth=truth,
         covers=covers,
         reference_count=references,
         extra={},
-        **columns,
     )
     labels = None if clusters is None else np.asarray(clusters)
     return found, summarise(found, metrics, edges=edges, seed=seed, resamples=resamples, clusters=labels)

@@ -78,7 +78,7 @@ def compress(image: ImageArray, quality: int) -> ImageArray:
     """Return the image after JPEG compression with `quality` (1 to 100)."""
     # OpenCV takes blue first; the order matters because JPEG keeps luminance finer than colour.
     _, stored = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(stored, cv2.IMREAD_COLOR_RGB)
+    return np.asarray(cv2.imdecode(stored, cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 def jitter_colours(image: ImageArray, strength: float, generator: np.random.Generator) -> ImageArray:
@@ -93,7 +93,7 @@ def jitter_colours(image: ImageArray, strength: float, generator: np.random.Gene
     # Saturation and hue leave grey levels alone, so the mean grey level can be taken before them.
     mean_grey = brightness * LUMA @ cv2.mean(image)[:3]
     offset = np.full((3, 1), (1 - contrast) * mean_grey)
-    return cv2.transform(image, np.hstack([matrix, offset]))
+    return np.asarray(cv2.transform(image, np.hstack([matrix, offset])), np.uint8)
 
 
 def saturation_matrix(factor: float) -> NDArray[np.float64]:
@@ -141,7 +141,7 @@ def draw_blur_window(generator: np.random.Generator) -> NDArray[np.float64]:
 
 def blur(image: ImageArray, window: NDArray[np.float64]) -> ImageArray:
     """Replace each pixel by the mean of its neighbours under the window's weights; borders are mirrored."""
-    return cv2.filter2D(image, -1, window)
+    return np.asarray(cv2.filter2D(image, -1, window), np.uint8)
 
 
 def sharpen(image: ImageArray, alpha: float, *, gain: float = 1.0) -> ImageArray:
@@ -151,7 +151,7 @@ def sharpen(image: ImageArray, alpha: float, *, gain: float = 1.0) -> ImageArray
     """
     window = np.full((3, 3), -alpha, np.float32)
     window[1, 1] = 1 + (7 + gain) * alpha
-    return cv2.filter2D(image, -1, window)
+    return np.asarray(cv2.filter2D(image, -1, window), np.uint8)
 
 
 def _drop_grid_or_holes(image: ImageArray, grid_ratio: float, generator: np.random.Generator) -> ImageArray:

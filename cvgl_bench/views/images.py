@@ -70,7 +70,8 @@ def resize(image: ImageArray, size: Size, *, antialias: bool = False) -> ImageAr
     if image.shape[:2] == tuple(size):
         return image
     method = cv2.INTER_AREA if antialias else cv2.INTER_LINEAR_EXACT
-    return cv2.resize(np.ascontiguousarray(image), (size[1], size[0]), interpolation=method)
+    resized = cv2.resize(np.ascontiguousarray(image), (size[1], size[0]), interpolation=method)
+    return np.asarray(resized, np.uint8)
 
 
 def normalise(image: ImageArray, mean: Sequence[float], std: Sequence[float]) -> Tensor:

@@ -183,3 +183,10 @@ def test_a_stride_that_a_backbone_cannot_have_is_refused(name: str) -> None:
 def test_pixel_statistics_are_timms_own() -> None:
     assert pixel_statistics("tf_efficientnet_lite0") == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     assert pixel_statistics("convnext_base.fb_in22k_ft_in1k_384")[0] == (0.485, 0.456, 0.406)
+
+
+def test_a_model_without_a_configuration_of_its_weights_is_refused(monkeypatch):
+    """As timm keeps one that somebody registers without it."""
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda name: None)
+    with pytest.raises(UnknownNameError, match=f"'{NAME}' is registered without a configuration"):
+        pixel_statistics(NAME)

@@ -6,13 +6,17 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from cvgl_bench.report.leaderboard.estimates import over_seeds, seed_deviation
 from cvgl_bench.report.leaderboard.settings import plain, relevant_options, seed_of
 from cvgl_bench.scoring.metrics import METRICS, in_order
 from cvgl_bench.scoring.results import Estimate, MethodRecord, Result
 
-MAIN_METRIC = "recall@1"
+MAIN_METRIC: Final = "recall@1"
+
+BoardKey = tuple[str, tuple[str, ...], str, str, int | None, int | None]
+"""The fields of a board that tell it from others."""
 
 BUILT_IN_UNITS = {metric.id: metric.unit for metric in METRICS}
 
@@ -41,7 +45,8 @@ class BoardRow:
     def summary(self, number: str) -> float | None:
         """Return the mean over seeds of one of the numbers that sum a run up, or None."""
         values = [run.summary.get(number) for run in self.runs]
-        return None if None in values else statistics.fmean(values)
+        known = [value for value in values if value is not None]
+        return statistics.fmean(known) if len(known) == len(values) else None
 
     def unit(self, metric: str) -> str:
         """Return the unit that the result records for a metric, else that of the built-in metric."""
@@ -83,10 +88,10 @@ class Board:
 
 def boards(results: Iterable[Result]) -> list[Board]:
     """Sort results into boards: the ranking of each split first, what is kept apart after it."""
-    groups: dict[tuple, list[Result]] = defaultdict(list)
+    groups: dict[BoardKey, list[Result]] = defaultdict(list)
     for result in results:
         groups[_board_key(result)].append(result)
-    return [Board(*key, rows=_rows(groups[key])) for key in sorted(groups, key=_board_order)]
+    return [Board(*key, _rows(groups[key])) for key in sorted(groups, key=_board_order)]
 
 
 def marks_of(result: Result) -> tuple[str, ...]:
@@ -103,13 +108,13 @@ def marks_of(result: Result) -> tuple[str, ...]:
     return tuple(marks)
 
 
-def _board_key(result: Result) -> tuple:
+def _board_key(result: Result) -> BoardKey:
     task = result.task
     counts = (task.query_count, task.reference_count)
     return (task.split, marks_of(result), task.label_edition, task.fingerprint, *counts)
 
 
-def _board_order(key: tuple) -> tuple:
+def _board_order(key: BoardKey) -> tuple[bool | int | str, ...]:
     split, marks, *rest = key
     # The two splits of the field in the order of every paper, then others by name.
     return (split != "same", split != "cross", split, len(marks), *map(str, (marks, *rest)))
@@ -145,7 +150,7 @@ def _row(results: list[Result]) -> BoardRow:
     return BoardRow(tuple(runs), tuple(result for result in reversed(newest_first) if result.id not in kept))
 
 
-def _row_order(row: BoardRow) -> tuple:
+def _row_order(row: BoardRow) -> tuple[float, str, str]:
     main = row.estimate(MAIN_METRIC)
     value = main.value if main is not None and main.value is not None else -1.0
     return (-value, row.method.title, row.runs[0].id)

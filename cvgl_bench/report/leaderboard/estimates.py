@@ -33,8 +33,9 @@ def over_seeds(estimates: Sequence[Estimate], *, unit: str) -> Estimate:
         return Estimate(value=None, count=count)
     mean = statistics.fmean(values)
     seeds_half = student_point(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-    below = statistics.fmean(e.value - e.low if e.low is not None else 0.0 for e in estimates)
-    above = statistics.fmean(e.high - e.value if e.high is not None else 0.0 for e in estimates)
+    ends = list(zip(estimates, values, strict=True))
+    below = statistics.fmean(value - e.low if e.low is not None else 0.0 for e, value in ends)
+    above = statistics.fmean(e.high - value if e.high is not None else 0.0 for e, value in ends)
     low, high = mean - math.hypot(seeds_half, below), mean + math.hypot(seeds_half, above)
     if unit == "%":
         low, high = max(low, 0.0), min(high, 1.0)

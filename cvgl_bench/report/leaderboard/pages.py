@@ -180,8 +180,9 @@ def _labels(board: Board) -> list[str]:
 
 def _weights(run: Result) -> str:
     """Name the weights of a row that was not trained here."""
-    foreign = run.checkpoint_sha256 and not run.task.train_fingerprint
-    return f"weights `{run.checkpoint_sha256[:HASH_LENGTH]}`" if foreign else ""
+    if run.checkpoint_sha256 is None or run.task.train_fingerprint:
+        return ""
+    return f"weights `{run.checkpoint_sha256[:HASH_LENGTH]}`"
 
 
 def _seed_links(row: BoardRow) -> str:

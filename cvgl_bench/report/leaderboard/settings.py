@@ -71,7 +71,7 @@ def differing_options(results: Sequence[Result]) -> list[str]:
 
 def flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested options as one level, the names joined by dots."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in options.items():
         found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
     return found

@@ -7,7 +7,7 @@ drawing them one by one would make the intervals too narrow. Whole clusters are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +155,7 @@ class _Cell:
         return sums
 
 
-def _product(left: NDArray, right: NDArray) -> NDArray:
+def _product(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     """Return left @ right in pieces that the linear algebra library keeps on the calling thread.
 
     The product is too flat to gain from threads, and on a busy machine waiting for them at each of

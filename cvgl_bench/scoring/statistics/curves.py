@@ -109,7 +109,7 @@ def _kernel(count: int) -> tuple[Floats, Floats]:
     return grid, np.exp(-0.5 * ((grid[:, None] - centres) / BANDWIDTH) ** 2)
 
 
-def _smooth(values: Floats, fine: NDArray[np.int64], weights: NDArray, kernel: Floats) -> Floats:
+def _smooth(values: Floats, fine: NDArray[np.int64], weights: NDArray[np.float64], kernel: Floats) -> Floats:
     """Return the weighted means (G,); NaN where a redraw leaves no query."""
     sums = kernel @ np.bincount(fine, weights * values, kernel.shape[1])
     counts = kernel @ np.bincount(fine, weights, kernel.shape[1])

@@ -138,5 +138,5 @@ class Sample4Geo(TrainableMethod):
         return normalise(image, *self._pixel_statistics)
 
     @cached_property
-    def _pixel_statistics(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    def _pixel_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return pixel_statistics(self.options.backbone)
