@@ -114,7 +114,7 @@ def command(
 
 def _edges(groups: dict[str, list[ComparedRun]]) -> tuple[float, ...]:
     """Return the edges of the decentrality bins that the first run was reported with."""
-    from cvgl_bench.data.dataset import DEFAULT_DECENTRALITY_EDGES
+    from cvgl_bench.data.card_fields import DEFAULT_DECENTRALITY_EDGES
 
     first = next(iter(groups.values()))[0]
     bins = first.result.metrics.by_decentrality

@@ -33,12 +33,17 @@ def checked_fields(values: dict[str, Any], where: str) -> dict[str, Any]:
 @cache
 def _model() -> type[BaseModel]:
     # Importing pydantic takes a tenth of a second, which `--help` would pay for nothing.
-    from pydantic import ConfigDict, Field, create_model
+    from pydantic import BaseModel, ConfigDict, Field, create_model
 
     strict = ConfigDict(extra="forbid")
     name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     part = Annotated[tuple[str, ...], Field(min_length=1)]
-    split = create_model("split", __config__=strict, train=(part, ...), test=(part, ...))
+
+    class Parts(BaseModel):
+        model_config = strict
+        train: part
+        test: part
+
     tile, panorama = _image_models()
     return create_model(
         "card",
@@ -47,7 +52,7 @@ def _model() -> type[BaseModel]:
         title=(str, ...),
         layout=(str, ...),
         cities=(Annotated[tuple[name, ...], Field(min_length=1)], ...),
-        splits=(Annotated[dict[name, split], Field(min_length=1)], ...),
+        splits=(Annotated[dict[name, Parts], Field(min_length=1)], ...),
         tile=(tile, ...),
         panorama=(panorama, panorama()),
         label_editions=(tuple[str, ...], ()),

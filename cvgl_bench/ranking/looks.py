@@ -136,7 +136,7 @@ def count(mask: Tensor) -> Tensor:
 
 def places(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Return lines and columns, int64 (N,), of the true entries, by line; numpy finds few faster on a CPU."""
-    flat = mask.view(-1)
+    flat = mask.reshape(-1)  # a mask of covers lies as theirs do, column by column where pandas held them
     found = (
         torch.from_numpy(np.flatnonzero(flat.numpy())) if flat.device.type == "cpu" else flat.nonzero()[:, 0]
     )

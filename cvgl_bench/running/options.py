@@ -68,13 +68,14 @@ def resolve_run_options(
         if recipe is not None:
             for section, values in read_recipe(recipe).items():
                 layers[section].append(Layer(recipe.name, values))
-    for origin, values in assignments:
-        for key, value in values.items():
+    for origin, assigned in assignments:
+        for key, value in assigned.items():
             section, name = _locate_option(key, sections)
             layers[section].append(Layer(origin, {name: value}))
     if saved is not None:
         layers = {section: _brought_up(sections[section], layers[section], saved) for section in sections}
-    resolved, origins = {}, {}
+    resolved: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     for section, cls in sections.items():
         resolved[section], found = resolve(cls, layers[section], prefix=f"{section}.")
         origins |= {f"{section}.{name}": origin for name, origin in found.items()}

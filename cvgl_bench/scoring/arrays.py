@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvgl_bench.data.dataset import DEFAULT_DECENTRALITY_EDGES
+from cvgl_bench.data.card_fields import DEFAULT_DECENTRALITY_EDGES
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.ranking import Outcome, rank

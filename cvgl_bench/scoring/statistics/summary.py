@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cvgl_bench.data.dataset import DEFAULT_DECENTRALITY_EDGES
+from cvgl_bench.data.card_fields import DEFAULT_DECENTRALITY_EDGES
 from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.scoring.metrics import METRICS, Metric, reported, values_per_query
 from cvgl_bench.scoring.results import Estimate, Estimates, Metrics
