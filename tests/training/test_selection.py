@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
+import torch
 
 from cvgl_bench.data import cards, layouts
+from cvgl_bench.evaluation.evaluate import Place
+from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.plugins import load_plugins
-from cvgl_bench.training.selection import hold_out
+from cvgl_bench.training.options import TrainingOptions
+from cvgl_bench.training.selection import Selector, hold_out
+
+from ..conftest import MeanColour
 
 KNOWN = load_plugins([]).layouts
 
@@ -45,3 +51,32 @@ def test_a_share_that_holds_out_nothing_is_refused(train_split):
     with pytest.raises(TrainingError, match="validation_fraction"):
         hold_out(train_split, 0.0, seed=0)
     assert np.unique(train_split.truth).size > 1
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_the_best_epoch_is_the_one_that_is_reported(task, tmp_path, restored):
+    """One colour of three, which normalising makes a sign, finds nothing; of equals the first is kept."""
+    options = TrainingOptions(select="test", epochs=4)
+    place = Place(torch.device("cpu"), workers=0)
+
+    def selector():
+        return Selector(MeanColour(None), task, options, EvaluationOptions(), place, tmp_path)
+
+    def network(channels):
+        linear = MeanColour(None).build()
+        with torch.no_grad():
+            linear.weight.zero_()[:channels] = torch.eye(3)[:channels]
+            linear.bias.zero_()
+        return linear
+
+    first = selector()
+    recalls = [first.validate(network(channels), epoch) for epoch, channels in enumerate((1, 3, 2), start=1)]
+    assert recalls == [0.0, 1.0, 1.0]
+    if restored:
+        first = selector()
+        first.restore()
+    assert first.validate(network(1), 4) == recalls[0]
+    last = network(1)
+    selection = first.finish(last, 4)
+    assert (selection.rule, selection.epoch) == ("test", 2)
+    assert torch.equal(last.weight, network(3).weight)

@@ -1,0 +1,262 @@
+"""What every option of the loop changes."""
+
+import dataclasses
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cvgl_bench.evaluation.evaluate import Place
+from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.ranking import neighbours
+from cvgl_bench.training.options import TrainingOptions
+from cvgl_bench.training.sampling import gps_neighbours, neighbour_batches, random_batches
+from cvgl_bench.training.selection import Selector
+
+from .conftest import Probe, Recorded, task_of
+
+QUICK = {"epochs": 1, "batch_size": 4, "sampling": "random", "warmup_epochs": 0.0, "learning_rate": 0.01}
+
+
+def trained(split, **options):
+    return Recorded(split, **QUICK | options).run()
+
+
+def selector(task, folder, **options):
+    method = Probe(task.train)
+    place = Place(torch.device("cpu"), workers=0)
+    return Selector(method, task, TrainingOptions(**options), EvaluationOptions(), place, folder)
+
+
+def test_every_option_has_a_test():
+    names = re.findall(r"^def test_(\w+?)__", Path(__file__).read_text(), re.MULTILINE)
+    assert set(names) == {field.name for field in dataclasses.fields(TrainingOptions)}
+
+
+def test_epochs__are_passes_over_the_training_queries(train_split):
+    run = trained(train_split, epochs=3)
+    assert len(run.epochs) == run.state.epoch == 3
+    assert len(run.steps) == 3 * (len(train_split) // 4)
+    for epoch in range(3):
+        rows = np.concatenate(run.method.batches[4 * epoch : 4 * epoch + 4])
+        assert len(set(rows)) == len(rows) == 16
+
+
+def test_batch_size__is_the_number_of_pairs_that_a_step_sees(train_split):
+    for size in (2, 4, 6):
+        run = trained(train_split, batch_size=size)
+        assert {len(batch) for batch in run.method.batches} == {size}
+        assert len(run.steps) == len(train_split) // size
+
+
+def test_learning_rate__is_how_far_the_first_step_goes(train_split):
+    """AdamW's first step is the rate times the gradient's sign, but for elements near zero."""
+
+    def step_length(rate):
+        run = Recorded(train_split, **QUICK | {"learning_rate": rate, "weight_decay": 0.0})
+        before = run.state.network[0].weight.detach().clone()
+        return (run.run().steps[0].weights["0.weight"] - before).abs().median()
+
+    assert step_length(0.01) == pytest.approx(0.01, rel=1e-3)
+    assert step_length(0.03) == pytest.approx(0.03, rel=1e-3)
+    assert step_length(0.0) == 0.0
+
+
+def test_weight_decay__shrinks_what_no_gradient_moves_by_rate_times_decay(train_split):
+    run = trained(train_split, weight_decay=0.5)
+    expected = 4.0 * np.prod([1 - 0.5 * rate for rate in run.rates])
+    assert run.steps[-1].weights["unused"].item() == pytest.approx(expected, rel=1e-6)
+    assert trained(train_split, weight_decay=0.0).steps[-1].weights["unused"].item() == 4.0
+
+
+def test_warmup_epochs__is_how_long_the_rate_rises(train_split):
+    """Four steps an epoch; over the rest half a cosine."""
+    fall = [0.5 + 0.25 * math.sqrt(2), 0.5, 0.5 - 0.25 * math.sqrt(2)]
+    warm = trained(train_split, epochs=2, warmup_epochs=1.0, learning_rate=1.0).rates
+    assert warm == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, *fall])
+    assert trained(train_split, warmup_epochs=0.0, learning_rate=1.0).rates == pytest.approx([1.0, *fall])
+    half = trained(train_split, epochs=2, warmup_epochs=0.5, learning_rate=1.0).rates
+    assert half[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
+
+
+def test_clip_value__bounds_every_element_of_the_gradient(train_split):
+    """AdamW's average after its first step is a tenth of the gradient."""
+
+    def largest_gradient(bound):
+        run = Recorded(train_split, **QUICK | {"clip_value": bound})
+        found = []
+
+        def after_first_step(run):
+            if not found:
+                slots = run.state.optimizer.state.values()
+                found.append(max(float(slot["exp_avg"].abs().max()) for slot in slots) / (1 - 0.9))
+
+        run.run(after_first_step)
+        return found[0]
+
+    free = largest_gradient(100.0)
+    assert free > 0.02
+    assert largest_gradient(0.01) == pytest.approx(0.01, rel=1e-4)
+    assert largest_gradient(free / 2) == pytest.approx(free / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "scales"),
+    [
+        ("off", torch.float32, False),
+        ("auto", torch.float32, False),
+        ("bf16", torch.bfloat16, False),
+        ("fp16", torch.float16, True),
+    ],
+)
+def test_mixed_precision__is_what_the_network_computes_in(train_split, name, kind, scales):
+    run = trained(train_split, mixed_precision=name)
+    assert set(run.method.dtypes) == {kind}
+    assert run.state.scaler.is_enabled() == scales
+    assert {tensor.dtype for tensor in run.state.network.state_dict().values()} == {torch.float32}
+
+
+def positions(split):
+    return (table[["lat", "lon"]].to_numpy() for table in (split.queries, split.references))
+
+
+def test_sampling__decides_whether_batches_hold_neighbours(train_split):
+    truth, generator = train_split.truth, lambda: np.random.default_rng([1, 1])
+    at_random = trained(train_split, sampling="random")
+    assert at_random.method.batches == random_batches(truth, 4, generator=generator()).tolist()
+    assert at_random.state.neighbours is None
+    settings = {"neighbour_select": 2, "neighbour_pool": 4}
+    near = trained(train_split, sampling="neighbours", mine_every=0, **settings)
+    pools = gps_neighbours(*positions(train_split), truth=truth, pool=4)
+    expected = neighbour_batches(pools, truth, batch_size=4, select=2, generator=generator())
+    assert near.method.batches == expected.tolist()
+    seed, first = near.method.batches[0][:2]
+    assert truth[first] == pools[seed, 0], "the seed's nearest reference comes right after it"
+
+
+def test_neighbour_select__is_how_many_neighbours_join_a_seed(train_split):
+    """The third pair is the second of the seed's neighbours where four may join, else anybody."""
+    settings = {"sampling": "neighbours", "mine_every": 0, "neighbour_pool": 4}
+    pools = gps_neighbours(*positions(train_split), truth=train_split.truth, pool=4)
+    batches = {n: trained(train_split, neighbour_select=n, **settings).method.batches for n in (2, 4)}
+    seed, *others = batches[4][0]
+    assert [train_split.truth[row] for row in others[:2]] == pools[seed, :2].tolist()
+    assert batches[2] != batches[4]
+
+
+def test_neighbour_pool__is_how_many_neighbours_are_drawn_from(train_split):
+    settings = {"sampling": "neighbours", "neighbour_select": 2, "mine_every": 1, "epochs": 2}
+    for pool in (2, 5):
+        run = Recorded(train_split, **QUICK | settings, neighbour_pool=pool)
+        widths = set()
+        run.run(lambda run, seen=widths: seen.add(run.state.neighbours.shape[1]))
+        assert widths == {pool}
+
+
+def test_neighbour_metric__is_the_distance_by_which_neighbours_are_near(noise_world):
+    """At 33 degrees south degrees that are taken for radians give other neighbours."""
+    train_split = task_of(noise_world, "same").train
+    found = {}
+    for metric in ("great-circle", "degrees-as-radians"):
+        settings = {"sampling": "neighbours", "neighbour_pool": 2, "neighbour_metric": metric}
+        found[metric] = trained(train_split, **settings).state.neighbours
+        pools = gps_neighbours(*positions(train_split), truth=train_split.truth, pool=2, metric=metric)
+        assert np.array_equal(found[metric], pools)
+    assert not np.array_equal(*found.values())
+
+
+class Scattered(Probe):
+    """Embeds each query anywhere, so that two of one tile have other neighbours."""
+
+    def embed(self, network, images, view):
+        return network(torch.sin(1e4 * images) if view == "query" else images)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_neighbour_owner__decides_whether_queries_of_a_reference_share_neighbours(train_split, epochs):
+    """Geographic ones in the first epoch, mined ones in the second."""
+
+    def shared(owner):
+        settings = {"sampling": "neighbours", "neighbour_pool": 8, "mine_every": 1, "epochs": epochs}
+        run = Recorded(train_split, Scattered(train_split), **QUICK | settings, neighbour_owner=owner).run()
+        pools, order = run.state.neighbours, np.argsort(train_split.truth, kind="stable")
+        return (pools[order[::2]] == pools[order[1::2]]).all()
+
+    assert shared("reference") and not shared("query")
+
+
+@pytest.mark.parametrize(("every", "epochs"), [(0, []), (1, [2, 3, 4, 5]), (2, [3, 5]), (3, [4])])
+def test_mine_every__is_how_many_epochs_use_the_same_neighbours(train_split, every, epochs):
+    run = trained(train_split, sampling="neighbours", mine_every=every, epochs=5, neighbour_pool=4)
+    assert [int(re.search(r"mined for epoch (\d)", line)[1]) for line in run.said] == epochs
+
+
+def test_mine_index__is_the_index_that_is_searched(train_split, monkeypatch):
+    monkeypatch.setattr(neighbours, "LEAST_REFERENCES", 1)
+    monkeypatch.setattr(neighbours, "CELL_REFERENCES", 4)
+    settings = {"sampling": "neighbours", "mine_every": 1, "epochs": 2, "neighbour_pool": 3}
+    assert "index flat: exact" in trained(train_split, mine_index="flat", **settings).said[0]
+    assert re.search(r"index ivf: [\d.]+% of", trained(train_split, mine_index="ivf", **settings).said[0])
+
+
+@pytest.mark.parametrize("sampling", ["random", "neighbours"])
+def test_keep_covers_apart__keeps_false_negatives_out_of_batches(train_split, sampling):
+    settings = {"batch_size": 2, "sampling": sampling, "epochs": 4, "mine_every": 0}
+
+    def clashes(apart):
+        batches = trained(train_split, keep_covers_apart=apart, **settings).method.batches
+        covers, truth = train_split.covers, train_split.truth
+        return sum(bool(set(covers[a]) & {truth[b]}) for pair in batches for a, b in (pair, pair[::-1]))
+
+    assert clashes(False) > 0
+    assert clashes(True) == 0
+
+
+def test_select__decides_what_epochs_are_compared_on(task, tmp_path):
+    last, held, test = (selector(task, tmp_path, select=rule) for rule in ("last", "validation", "test"))
+    network = Probe(task.train).build()
+    assert last.train_split is task.train and not last.validates
+    assert last.validate(network, 1) is None
+    assert test.train_split is task.train and test.validates
+    assert test.where == "the test split"
+    assert held.validates and len(held.train_split) < len(task.train)
+    assert held.where == "held-out training tiles"
+    assert last.finish(network, 40).epoch == 40
+
+
+@pytest.mark.parametrize(("fraction", "tiles"), [(0.1, 1), (0.35, 3), (0.5, 4)])
+def test_validation_fraction__is_the_share_of_training_tiles_held_out(task, tmp_path, fraction, tiles):
+    held = selector(task, tmp_path, select="validation", validation_fraction=fraction)
+    assert len(np.unique(held.train_split.truth)) == 9 - tiles
+    assert len(held.train_split) == 2 * (9 - tiles)
+
+
+@pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (4, [4, 5])])
+def test_validate_every__is_how_many_epochs_pass_between_validations(task, tmp_path, every, epochs):
+    test = selector(task, tmp_path, select="test", validate_every=every, epochs=5)
+    network = Probe(task.train).build()
+    assert [epoch for epoch in range(1, 6) if test.validate(network, epoch) is not None] == epochs
+
+
+def test_seed__decides_batches_augmentation_and_what_is_held_out(task, tmp_path):
+    one, again, other = (trained(task.train, seed=seed) for seed in (1, 1, 2))
+    assert one.method.batches == again.method.batches != other.method.batches
+    assert one.steps[0].sums == again.steps[0].sums != other.steps[0].sums
+    held = [
+        selector(task, tmp_path, select="validation", validation_fraction=0.4, seed=seed).train_split
+        for seed in (1, 1, 2)
+    ]
+    assert held[0].fingerprint == held[1].fingerprint != held[2].fingerprint
+
+
+def test_seed__gives_every_epoch_batches_and_noise_of_its_own(train_split):
+    run = trained(train_split, epochs=2, learning_rate=0.0)
+    assert run.method.batches[:4] != run.method.batches[4:]
+    noise = {}
+    for rows, images in zip(run.method.batches, run.method.seen, strict=True):
+        for row, image in zip(rows, images, strict=True):
+            noise.setdefault(row, []).append(tuple(image.tolist()))
+    assert all(len(set(images)) == len(images) for images in noise.values())
