@@ -39,6 +39,10 @@ SHARED = 0.75
 """Centres are taken off where the product of what is left of the squared lengths is under 1 - SHARED."""
 
 
+Centres = tuple[Tensor, Tensor] | tuple[None, None]
+"""Of the queries and of the references; none where they are too short to matter."""
+
+
 @dataclass(frozen=True, eq=False)
 class Operand:
     """Rows about their centre, in the type of a product.
@@ -69,8 +73,8 @@ def _lengths(rows: Tensor) -> Tensor:
     return torch.linalg.vector_norm(rows, dim=1).double() * SLACK
 
 
-def centres_of(queries: Tensor, references: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
-    """Return the means float32 (D,) of unit rows of either side, None where they are too short to matter."""
+def centres_of(queries: Tensor, references: Tensor) -> Centres:
+    """Return the means float32 (D,) of unit rows of either side."""
     query_centre, reference_centre = (rows.double().mean(dim=0) for rows in (queries, references))
     if (1 - query_centre.square().sum()) * (1 - reference_centre.square().sum()) > 1 - SHARED:
         return None, None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -92,7 +93,7 @@ def nearest(
     for part in slices(len(queries), QUERY_ROWS):
         parts.append(_search(built, _array(queries, part), k))
         progress.advance(part.stop - part.start)
-    scores, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+    scores, rows = map(np.concatenate, zip(*parts, strict=True))
     return Neighbours(rows, scores, index, _recall(faiss, queries, references, rows))
 
 
@@ -110,41 +111,31 @@ def _faiss() -> Any:
 def _exact(
     faiss: Any, queries: Rows, references: Rows, k: int, progress: Progress
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    gpu = faiss.StandardGpuResources() if _gpus(faiss) else None
+    knn = partial(faiss.knn_gpu, faiss.StandardGpuResources()) if _gpus(faiss) else faiss.knn
     parts = []
     for part in slices(len(queries), QUERY_ROWS):
         here = _array(queries, part)
         heap = faiss.ResultHeap(len(here), k, keep_max=True)
         for block in slices(len(references), REFERENCE_ROWS):
             there = _array(references, block)
-            options = {"k": min(k, len(there)), "metric": faiss.METRIC_INNER_PRODUCT}
-            found = (
-                faiss.knn(here, there, **options)
-                if gpu is None
-                else faiss.knn_gpu(gpu, here, there, **options)
-            )
-            heap.add_result(found[0], found[1] + block.start)
+            scores, rows = knn(here, there, k=min(k, len(there)), metric=faiss.METRIC_INNER_PRODUCT)
+            heap.add_result(scores, rows + block.start)
         heap.finalize()
         parts.append((heap.D, heap.I))
         progress.advance(len(here))
-    scores, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+    scores, rows = map(np.concatenate, zip(*parts, strict=True))
     return scores, rows
 
 
 def _build(faiss: Any, references: Rows, index: Index) -> Any:
-    cells = len(references) // CELL_REFERENCES
-    dimensions = references.dimensions
-    coarse = faiss.IndexFlatIP(dimensions)
-    if index == "ivf":
-        built = faiss.IndexIVFFlat(coarse, dimensions, cells, faiss.METRIC_INNER_PRODUCT)
-    elif dimensions % CODE_WIDTH:
+    cells, dimensions = len(references) // CELL_REFERENCES, references.dimensions
+    if index == "ivf-pq" and dimensions % CODE_WIDTH:
         raise OptionError(
             f"Index 'ivf-pq' needs a multiple of {CODE_WIDTH} dimensions, but the embeddings have "
             f"{dimensions}. Use 'ivf'."
         )
-    else:
-        codes = dimensions // CODE_WIDTH
-        built = faiss.IndexIVFPQ(coarse, dimensions, cells, codes, 8, faiss.METRIC_INNER_PRODUCT)
+    kept = "Flat" if index == "ivf" else f"PQ{dimensions // CODE_WIDTH}"
+    built = faiss.index_factory(dimensions, f"IVF{cells},{kept}", faiss.METRIC_INNER_PRODUCT)
     if index == "ivf" and _gpus(faiss):  # a GPU takes at most 96 bytes of code a row
         built = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, built)
     built.nprobe = max(1, round(cells * VISITED_SHARE))

@@ -66,17 +66,16 @@ class Outcome:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per query; `top_rows`, `top_scores` and `covers` are lists."""
-        ranking = self.ranking
         columns = {
-            "rank": ranking.rank,
-            "ties": ranking.ties,
-            "rank_without_covers": ranking.rank_without_covers,
+            "rank": self.ranking.rank,
+            "ties": self.ranking.ties,
+            "rank_without_covers": self.ranking.rank_without_covers,
             "truth": self.truth,
             "distance_m": self.distance_m,
             "decentrality": self.decentrality,
             "city": self.city.astype(object),
-            "top_rows": list(ranking.top_rows),
-            "top_scores": list(ranking.top_scores),
+            "top_rows": list(self.ranking.top_rows),
+            "top_scores": list(self.ranking.top_scores),
             "covers": list(self.covers),
             **{EXTRA_PREFIX + name: values for name, values in self.extra.items()},
         }
@@ -102,10 +101,8 @@ def outcome(
     column has another number of queries than the split, or names a reference the split lacks.
     """
     columns = {name: np.asarray(values, np.float64) for name, values in (extra or {}).items()}
-    for name, values in (
-        ("The ranking", ranking.rank),
-        *((f"Extra column '{n}'", v) for n, v in columns.items()),
-    ):
+    named = {f"Extra column '{name}'": values for name, values in columns.items()}
+    for name, values in {"The ranking": ranking.rank, **named}.items():
         if values.shape != (len(split),):
             raise DataError(
                 f"{name} has shape {values.shape}, but split '{split.name}' has {len(split)} queries. "
@@ -138,31 +135,25 @@ def read_outcome(path: Path) -> Outcome:
         raise DataError(f"There is no outcome {path}; a run writes one.")
     try:
         frame = pd.read_parquet(path)
-        top_rows, top_scores, covers = (
-            np.array(frame[name].to_list()).reshape(len(frame), -1)
+        lists = {
+            name: np.array(frame[name].to_list()).reshape(len(frame), -1)
             for name in ("top_rows", "top_scores", "covers")
-        )
-        ranking = Ranking(
-            rank=frame["rank"].to_numpy(np.int64),
-            ties=frame["ties"].to_numpy(np.int64),
-            rank_without_covers=frame["rank_without_covers"].to_numpy(np.int64),
-            top_rows=top_rows.astype(np.int64),
-            top_scores=top_scores.astype(np.float32),
-        )
-        extra = {
-            name.removeprefix(EXTRA_PREFIX): frame[name].to_numpy(np.float64)
-            for name in frame
-            if name.startswith(EXTRA_PREFIX)
         }
+        ranking = Ranking(
+            *(frame[name].to_numpy(np.int64) for name in ("rank", "ties", "rank_without_covers")),
+            top_rows=lists["top_rows"].astype(np.int64),
+            top_scores=lists["top_scores"].astype(np.float32),
+        )
+        extra = [name for name in frame if name.startswith(EXTRA_PREFIX)]
         return Outcome(
             ranking=ranking,
             distance_m=frame["distance_m"].to_numpy(np.float64),
             decentrality=frame["decentrality"].to_numpy(np.float64),
             city=frame["city"].to_numpy(str),
             truth=frame["truth"].to_numpy(np.int64),
-            covers=covers.astype(np.int64),
+            covers=lists["covers"].astype(np.int64),
             reference_count=int(frame.attrs["reference_count"]),
-            extra=extra,
+            extra={name.removeprefix(EXTRA_PREFIX): frame[name].to_numpy(np.float64) for name in extra},
         )
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{path} cannot be read as an outcome: {error}.") from None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cvgl_bench.ranking.exact import pair_scores, tie_interval
-from cvgl_bench.ranking.looks import DEPTH, compare, count, look, operand, places
+from cvgl_bench.ranking.looks import DEPTH, Centres, compare, count, look, operand, places
 from cvgl_bench.ranking.rows import Rows
 
 
@@ -57,9 +57,9 @@ class QueryBlock:
         queries: Tensor,
         truth: Tensor,
         covers: Tensor,
-        *,
         references: Rows,
-        centres: tuple[Tensor, Tensor] | tuple[None, None],
+        *,
+        centres: Centres,
         top: int,
         dtype: torch.dtype,
     ) -> None:
@@ -81,9 +81,8 @@ class QueryBlock:
 
     def meet(self, references: Tensor, first: int) -> None:
         """Compare with unit references float32 (B, D), rows `first` onwards, all after those met before."""
-        centre, other = self._centres[::-1]
         dtype, depth, _ = self._ways[0]
-        there = operand(references, dtype, centre=centre, other=other)
+        there = operand(references, dtype, centre=self._centres[1], other=self._centres[0])
         scores, bound = look(self._operand, there, depth=depth)
         apart = None if self._support is None else _apart(self._support, references)
         if apart is not None:
@@ -95,8 +94,12 @@ class QueryBlock:
             tied = compare(scores, low + bound, beyond=True) & ~compare(scores, high - bound)
             undecided, ties = undecided ^ tied, count(tied)
         again, rivals = places(undecided), self._rivals_among(scores, bound)
-        own = int(((self._truth >= first) & (self._truth < first + len(references))).sum())
-        if self._too_open(len(again[0]) - own, len(rivals[0]), scores.numel()) and self._refine(references):
+        own = (
+            (self._truth >= first) & (self._truth < first + len(references))
+        ).sum()  # each ties with itself
+        most = self._ways[0].open_share * scores.numel()
+        many = len(rivals[0]) > max(most, self._most_rivals) and dtype != torch.float64
+        if (many or len(again[0]) - own > max(most, OPEN_LEAST)) and self._refine(references):
             return self.meet(references, first)
         self._count(again[0], pair_scores(self._queries, references, *again))
         self._rank += count(above) + ties
@@ -127,12 +130,6 @@ class QueryBlock:
         target = self._target[lines]
         self._rank += torch.bincount(lines[scores >= target], minlength=len(self._rank))
         self._ties += torch.bincount(lines[scores == target], minlength=len(self._rank))
-
-    def _too_open(self, undecided: int, rivals: int, size: int) -> bool:
-        """Say whether so many scores of a tile call for a finer look."""
-        share = self._ways[0].open_share * size
-        many_rivals = len(self._ways) > 1 and rivals > max(share, self._most_rivals)
-        return many_rivals or undecided > max(share, OPEN_LEAST)
 
     def _refine(self, references: Tensor) -> bool:
         """Take the next finer way to look, or return False where there is none."""

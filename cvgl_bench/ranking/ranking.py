@@ -9,10 +9,11 @@ integer for integer, whatever the type, the block or the device.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,9 +41,6 @@ CENTRE_ROWS = 1024
 
 MOST_WORKERS = 16
 """Each holds a tile and a block of references; more processors than this help within products."""
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def rank(
@@ -79,7 +77,7 @@ def rank(
     lines, columns = block or BLOCK.get(device.type, BLOCK["cuda"])
     if min(top, lines, columns) < 1:
         raise OptionError(f"top is {top} and block {block}; all must be at least 1.")
-    dtype, count = resolve(precision, device), workers(device)
+    dtype, count, top = resolve(precision, device), workers(device), min(top, len(references))
     centres = centres_of(*(side.take(spread(len(side), CENTRE_ROWS)) for side in (queries, references)))
     edges = [0, *range(max(int(columns * FIRST_BLOCK), 1), len(references), columns), len(references)]
     progress = progress or Silent()
@@ -87,14 +85,7 @@ def rank(
     @torch.inference_mode()
     def meet_all(part: slice, advance: Callable[[int], None]) -> tuple[NDArray, ...]:
         sides = (torch.from_numpy(rows[part]).to(device) for rows in (truth, covers))
-        here = QueryBlock(
-            queries.take(part),
-            *sides,
-            references=references,
-            centres=centres,
-            top=min(top, len(references)),
-            dtype=dtype,
-        )
+        here = QueryBlock(queries.take(part), *sides, references, centres=centres, top=top, dtype=dtype)
         for start, stop in pairwise(edges):
             here.meet(references.take(slice(start, stop)), start)
             advance(stop - start)
@@ -108,9 +99,7 @@ def rank(
     return Ranking(*(np.concatenate(column) for column in columns))
 
 
-def _require_fit(
-    queries: Rows, references: Rows, truth: NDArray[np.int64], covers: NDArray[np.int64]
-) -> None:
+def _require_fit(queries: Rows, references: Rows, truth: NDArray, covers: NDArray) -> None:
     require_same_dimensions(queries, references)
     if truth.shape != (len(queries),) or covers.ndim != 2 or len(covers) != len(queries):
         raise EmbeddingError(
@@ -132,12 +121,7 @@ def workers(device: torch.device) -> int:
     return min(torch.get_num_threads(), MOST_WORKERS) if device.type == "cpu" else 1
 
 
-def side_by_side(
-    task: Callable[[Item, Callable[[int], None]], Result],
-    items: Iterable[Item],
-    count: int,
-    progress: Progress,
-) -> list[Result]:
+def side_by_side(task: Callable[..., Any], items: Iterable[Any], count: int, progress: Progress) -> list[Any]:
     """Return `task(item, advance)` for each item, in order, on `count` threads that share the processors.
 
     The work around the matrix products is many small steps. Threads that split each of these wait for
@@ -153,21 +137,18 @@ def side_by_side(
                 raise errors[0]
             progress.advance(done)
 
-    def watched(item: Item) -> Result:
+    @contextmanager
+    def noted() -> Iterator[None]:
         try:
-            return task(item, advance)
+            yield
         except BaseException as error:
             errors.append(error)
             raise
 
-    torch.set_num_threads(max(before // count, 1))
-    threads = {"initializer": torch.set_num_threads, "initargs": (torch.get_num_threads(),)}
+    share = max(before // count, 1)
+    torch.set_num_threads(share)
     try:
-        with ThreadPoolExecutor(count, **threads) as pool:
-            try:
-                return list(pool.map(watched, items))
-            except BaseException as error:
-                errors.append(error)
-                raise
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(share,)) as pool, noted():
+            return list(pool.map(noted()(lambda item: task(item, advance)), items))
     finally:
         torch.set_num_threads(before)

@@ -272,6 +272,20 @@ def test_coarse_products_are_only_used_where_they_pay(monkeypatch):
     assert set(used) == {torch.bfloat16}
 
 
+@pytest.mark.parametrize("noise", [1e-3, 1e-8])
+def test_references_that_come_ever_closer(noise, monkeypatch):
+    """Each is a rival for the first place: more than are kept unscored, and where all tie, too."""
+    monkeypatch.setattr(query_block, "RIVALS_PER_PLACE", 1)
+    generator = np.random.default_rng(5)
+    centre = generator.standard_normal(16)
+    references = unit(centre + noise * generator.standard_normal((500, 16)))
+    references = references[np.argsort(references.astype(np.float64) @ centre)]
+    case = unit(centre[None]).repeat(3, 0), references, np.array([0, 250, 499]), np.array([[498], [-1], [3]])
+    for block in ((3, 500), (2, 40)):
+        for top in (1, 20):
+            assert_equal(rank(*case, top=top, block=block, precision="float32"), oracle(*case, top=top))
+
+
 def test_a_type_is_tried_in_vain_on_few_references_only(monkeypatch):
     monkeypatch.setattr(ranking, "workers", lambda device: 1)
     precision.resolve("bfloat16", ranking.CPU)  # which tries products, too
