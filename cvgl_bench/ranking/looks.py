@@ -32,6 +32,9 @@ UNIT_ROUNDOFF = {
 DEPTH = 256
 """Dimensions that a float32 product sums at a time; fewer additions one upon the other round less."""
 
+LINES = 640
+"""Queries whose steps are added at a time, while they are still in a processor's cache."""
+
 SLACK = 1.01
 """Covers the rounding of the bound itself and of the lengths in it."""
 
@@ -84,10 +87,14 @@ def centres_of(queries: Tensor, references: Tensor) -> Centres:
 def product(queries: Tensor, references: Tensor, depth: int | None = None) -> Tensor:
     """Return queries (A, D) times references (B, D) transposed, in steps of `depth` dimensions."""
     depth = depth or queries.shape[1]
-    scores = torch.mm(queries[:, :depth], references[:, :depth].T)
-    for start in range(depth, queries.shape[1], depth):
-        part = slice(start, start + depth)
-        scores += torch.mm(queries[:, part], references[:, part].T)  # addmm may add in another order
+    if depth >= queries.shape[1]:
+        return torch.mm(queries, references.T)
+    scores = queries.new_empty(len(queries), len(references))
+    for lines, out in zip(queries.split(LINES), scores.split(LINES), strict=True):
+        torch.mm(lines[:, :depth], references[:, :depth].T, out=out)
+        for start in range(depth, queries.shape[1], depth):
+            part = slice(start, start + depth)
+            out += torch.mm(lines[:, part], references[:, part].T)  # addmm may add in another order
     return scores
 
 
