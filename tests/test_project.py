@@ -49,11 +49,9 @@ def test_plugins_have_the_floors_of_the_harness():
 
 def test_the_tree_in_the_readme_is_that_of_the_folders():
     (tree,) = re.findall(r"^## What is where\n+```\n(.+?)^```", text("README.md"), re.MULTILINE | re.DOTALL)
-    names = [
-        line[: len(line) - len(line.lstrip())] + part for line in tree.splitlines() for part in parts(line)
-    ]
-    inside = {name.strip().rstrip("/") for name in names if name.startswith(" ")}
-    outside = {name.rstrip("/") for name in names if not name.startswith(" ")}
+    lines = tree.splitlines()
+    inside = {part.rstrip("/") for line in lines if line.startswith(" ") for part in parts(line)}
+    outside = {part.rstrip("/") for line in lines if not line.startswith(" ") for part in parts(line)}
     package = REPOSITORY / "cvgl_bench"
     modules = {path.name for path in package.glob("*.py") if not path.stem.startswith("__")}
     assert inside == folders(package) | modules

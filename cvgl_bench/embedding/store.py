@@ -49,7 +49,7 @@ class Embed(Protocol):
 
 
 class EmbeddingStore:
-    """The stored embeddings in a cache folder.
+    """The stored embeddings in a cache folder, an LRU cache on disk.
 
     limit_bytes: what all entries together may take; the least recently used make room for new ones.
     context: facts that every key of this store holds, such as the data set and its label edition.
