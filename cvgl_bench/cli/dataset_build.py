@@ -105,4 +105,6 @@ def _print(made: Made, task: Task) -> None:
         click.echo(f"left out: {fault.path} {fault.reason}")
     if len(made.faults) > SHOWN:
         click.echo(f"and {len(made.faults) - SHOWN:,} more")
+    for remark in made.remarks:
+        click.echo(remark)
     click.echo(f"wrote {made.card} and {made.card.with_name(FIGURE)}")

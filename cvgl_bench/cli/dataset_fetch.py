@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 VIEWS: dict[View, str] = {"reference": "tiles", "query": "panoramas"}
 """Each view's key under `fetch` on a card, which is also what `--only` takes."""
+OVERRIDES = ("url", "zoom", "tile_px", "placeholders")
+"""Settings of the tiles that the command line has too."""
 SHOWN = 10
 URL_HELP = (
     "Tile service, like https://host/{z}/{x}/{y}; {key:NAME} stands for the environment variable "
     "CVGL_KEY_NAME.  [default: the card's]"
 )
+
+PLACEHOLDERS_HELP = "SHA-256, or its first 16 digits, of a picture that says 'no imagery here'; repeatable."
 
 
 @click.command("fetch")
@@ -36,6 +40,7 @@ URL_HELP = (
 @click.option("--url", help=URL_HELP)
 @click.option("--zoom", type=int, help="Web-Mercator zoom of the tiles.  [default: the card's]")
 @click.option("--tile-px", type=int, help="Side of the service's tiles.  [default: 256]")
+@click.option("--placeholders", multiple=True, help=PLACEHOLDERS_HELP)
 @click.option("--allow-private", is_flag=True, help="Allow servers that are not on the public Internet.")
 @click.option("--accept-terms", is_flag=True, help="Accept the terms that are shown.")
 @click.option("--check", is_flag=True, help="First compare files with the manifest; fetch anew what differs.")
@@ -92,7 +97,7 @@ def _fetch(
             report = download.download(
                 jobs, root, connections=client.options.connections, stop=client.stop, progress=bar
             )
-        _print_report(report, say)
+        _print_report(report, providers, say)
     if given["as_json"]:
         click.echo(json.dumps(_summary(found, report), indent=2))
     if report is not None and report.failed:
@@ -118,7 +123,7 @@ def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -
     """Return the provider of each view that is fetched; the command line overrides the card's settings."""
     from cvgl_bench.foundation.errors import UsageError
 
-    overrides = {key: given[key] for key in ("url", "zoom", "tile_px") if given[key] is not None}
+    overrides = {key: given[key] for key in OVERRIDES if given[key] not in (None, ())}
     chosen = {}
     for view, key in VIEWS.items():
         settings = _settings(card, key)
@@ -171,13 +176,16 @@ def _print_estimate(found: Mapping[View, DownloadEstimate], providers: Mapping[V
         )
 
 
-def _print_report(report: Report, say) -> None:
+def _print_report(report: Report, providers: Mapping[View, Provider], say) -> None:
     megabytes = report.fetched_bytes / 1e6
     say(f"fetched {report.fetched:,} files ({megabytes:,.1f} MB), {report.present:,} were there")
     for failure in report.failures[:SHOWN]:
         say(f"  failed: {failure.path}: {failure.reason}")
     if report.failed > SHOWN:
         say(f"  and {report.failed - SHOWN:,} more")
+    for provider in providers.values():
+        for remark in provider.remarks():
+            say(remark)
 
 
 def _summary(found: Mapping[View, DownloadEstimate], report: Report | None) -> dict[str, Any]:

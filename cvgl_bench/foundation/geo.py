@@ -49,6 +49,21 @@ def geodesic_m(lat_a: ArrayLike, lon_a: ArrayLike, lat_b: ArrayLike, lon_b: Arra
     return np.where(far < NEAR_M, near, far)
 
 
+def turn_deg(lon_from: ArrayLike, lon_to: ArrayLike) -> Floats:
+    """Return the degrees east from one longitude to another, the shorter way round; negative is west."""
+    turn = np.subtract(lon_to, lon_from, dtype=np.float64)
+    # Where nothing is to be gone round, not a bit is changed.
+    return np.where(np.abs(turn) > 180, np.remainder(turn + 180, 360) - 180, turn)
+
+
+def mean_place(lat: ArrayLike, lon: ArrayLike) -> tuple[float, float]:
+    """Return the mean latitude and longitude of a city's places, on both sides of the date line too."""
+    lon = np.asarray(lon, np.float64)
+    if np.ptp(lon) > 180:
+        lon = np.remainder(lon, 360)
+    return float(np.mean(lat)), float(np.mean(lon))
+
+
 def unit_vectors(lat: ArrayLike, lon: ArrayLike) -> Floats:
     """Return points on the unit sphere, shape (..., 3); chord length orders as great-circle distance."""
     lat, lon = np.radians(np.asarray(lat, np.float64)), np.radians(np.asarray(lon, np.float64))

@@ -43,24 +43,26 @@ class ImageFault(DataError):
         self.fault = fault
 
 
+class ImageTooLarge(ImageFault):
+    """By its header an image has more pixels than are read."""
+
+
 @contextmanager
 def open_image(path: str | PathLike[str] | IO[bytes], *, most_px: int | None = None) -> Iterator[Image.Image]:
     """Open a PNG, JPEG, WebP or TIFF file by its header; pixels are decoded when they are asked for.
 
     most_px: pixels that it may have; otherwise `MOST_PX`, or what the environment variable
     CVGL_MOST_IMAGE_PX says. Raises ImageFault where the file is missing, damaged (in the block too), of
-    another format or too large.
+    another format or too large (ImageTooLarge).
     """
     name = path if isinstance(path, (str, PathLike)) else "in memory"
     limit = _most_px() if most_px is None else most_px
     try:
         with _recognised(path, name) as image:
             if image.width * image.height > limit:
-                raise ImageFault(
-                    name,
-                    f"has {image.width} x {image.height} pixels, more than the {limit:,} that are read; the "
-                    f"environment variable {MOST_PX_VARIABLE} sets that limit",
-                )
+                fault = f"has {image.width} x {image.height} pixels, more than the {limit:,} that are read"
+                hint = f"; the environment variable {MOST_PX_VARIABLE} sets that limit"
+                raise ImageTooLarge(name, fault + (hint if most_px is None else ""))
             yield image
     except FileNotFoundError:
         raise ImageFault(name, "does not exist") from None

@@ -68,3 +68,9 @@ def test_unit_vectors_order_as_distances():
 def test_decentrality_is_zero_at_the_centre_and_one_at_a_corner():
     found = geo.decentrality([[10, 20], [0, 0], [20, 40], [10, 0]], [40, 20])
     np.testing.assert_allclose(found, [0, 1, 1, 20 / np.hypot(10, 20)])
+
+
+def test_turns_and_means_go_over_the_date_line():
+    assert geo.turn_deg([179.5, -179.5, 10.0], [-179.5, 179.5, 12.5]).tolist() == [1.0, -1.0, 2.5]
+    assert geo.mean_place([1.0, 3.0], [179.0, -178.0]) == (2.0, 180.5)
+    assert geo.mean_place([1.0, 3.0], [-10.0, 20.0]) == (2.0, 5.0)

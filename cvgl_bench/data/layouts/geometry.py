@@ -29,6 +29,6 @@ def m_per_px(dataset: Dataset, city: str, edition: str, lat: ArrayLike) -> Float
 def offset_m(lat_from: Floats, lon_from: Floats, lat_to: Floats, lon_to: Floats) -> Floats:
     """Return (..., 2), metres east and south from one place to another, for places in one city."""
     middle_rad = np.radians((lat_from + lat_to) / 2)
-    east = np.radians(lon_to - lon_from) * np.cos(middle_rad)
+    east = np.radians(geo.turn_deg(lon_from, lon_to)) * np.cos(middle_rad)
     south = np.radians(lat_from - lat_to)
     return np.stack([east, south], axis=-1) * geo.EARTH_RADIUS_M

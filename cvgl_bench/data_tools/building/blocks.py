@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cvgl_bench.data_tools.inspection.nearest import nearest_m, plane_m
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.foundation.geo import mean_place
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -29,7 +30,7 @@ def split_blocks(
     until they hold `test_fraction` of the queries; of the others those leave training that lie within
     `buffer_m` of a test query or share its positive. DataError where nothing is left to train or test.
     """
-    places = plane_m(lat, lon, about=(float(np.mean(lat)), float(np.mean(lon))))
+    places = plane_m(lat, lon, about=mean_place(lat, lon))
     _, block = np.unique(
         np.floor((places - places.min(axis=0)) / block_m).astype(np.int64), axis=0, return_inverse=True
     )

@@ -25,7 +25,7 @@ class GeoFrame(Protocol):
 
 @dataclass(frozen=True)
 class MercatorFrame:
-    """Web-Mercator pixels at `zoom` from the world pixel (left, top)."""
+    """Web-Mercator pixels at `zoom` from the world pixel (left, top), over up to 3/4 of the Earth's girth."""
 
     zoom: float
     left: float
@@ -34,11 +34,16 @@ class MercatorFrame:
     def to_px(self, lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats]:
         """Return (x, y) in pixels of coordinates in degrees."""
         x, y = geo.mercator_px(lat, lon, self.zoom)
-        return x - self.left, y - self.top
+        world_px = geo.MERCATOR_TILE_PX * 2.0**self.zoom
+        # The copy of the world that the grid lies in, which may go over the date line.
+        x = x - self.left
+        x = np.where(x < -world_px / 4, x + world_px, np.where(x >= world_px * 3 / 4, x - world_px, x))
+        return x, y - self.top
 
     def to_lat_lon(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
         """Return (lat, lon) in degrees of pixels."""
-        return geo.from_mercator_px(np.add(x, self.left), np.add(y, self.top), self.zoom)
+        lat, lon = geo.from_mercator_px(np.add(x, self.left), np.add(y, self.top), self.zoom)
+        return lat, np.where(lon >= 180, lon - 360, np.where(lon < -180, lon + 360, lon))
 
 
 @dataclass(frozen=True)

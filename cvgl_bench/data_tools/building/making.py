@@ -46,6 +46,7 @@ class Made:
     missing_tiles: places of the grid without imagery. outside: photos that no tile shows, or none in
     its central half. queries: by city, how many `train` and `test`, or are `whole` where the city is not
     split, and how many were `left_out` between training and test.
+    remarks: what is odd about the imagery.
     """
 
     card: Path
@@ -54,6 +55,7 @@ class Made:
     outside: int = 0
     queries: dict[str, dict[str, int]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 def make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: Bars) -> Made:
@@ -151,6 +153,7 @@ def _cut(root: Path, given: Inputs, options: BuildOptions, bars: Bars, made: Mad
         )
     (root / FAILURES).unlink(missing_ok=True)
     client.stop.clear()
+    made.remarks = given.provider.remarks()
     there = []
     for sheet in pieces:
         exists = [(root / wanted.path).is_file() for wanted in sheet.wanted(suffix)]

@@ -34,6 +34,15 @@ class BuildOptions:
     tile_px: int | None = option(
         None, "side of a tile; without it every image of a CSV is one tile", least=16
     )
+    source_tile_px: int | None = option(
+        None,
+        "side of the XYZ tiles, where it is not 256; --zoom is that of the pixels, one more than that of "
+        "tiles of 512. In a folder it is seen",
+        least=256,
+    )
+    placeholders: tuple[str, ...] = option(
+        (), "SHA-256, or its first 16 digits, of a picture by which XYZ imagery says 'no imagery here'"
+    )
     overlap: float = option(0.0, "share of a tile's side that its neighbour covers too", least=0, most=0.9)
     tile_format: Literal["png", "jpg"] = option("png", "format of the tiles")
     photo_kind: Literal["auto", "panorama", "perspective"] = option(

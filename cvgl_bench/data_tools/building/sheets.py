@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvgl_bench.data.layouts.presence import read_header
 from cvgl_bench.data_tools.building import geotiff, rasters
@@ -21,9 +22,16 @@ from cvgl_bench.data_tools.fetch.client import Client
 from cvgl_bench.data_tools.fetch.lru_cache import LruCache
 from cvgl_bench.data_tools.fetch.mosaic import crop
 from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
-from cvgl_bench.data_tools.fetch.xyz import Template, TileStore, local_tiles, remote_tiles
+from cvgl_bench.data_tools.fetch.tile_sources import (
+    Template,
+    local_tile_px,
+    local_tiles,
+    remote_tiles,
+    require_zoom,
+)
+from cvgl_bench.data_tools.fetch.xyz import TileStore
 from cvgl_bench.foundation.errors import DataError, OptionError, UsageError
-from cvgl_bench.foundation.geo import mercator_px
+from cvgl_bench.foundation.geo import MERCATOR_TILE_PX, from_mercator_px, mercator_px
 from cvgl_bench.views.images import ImageArray, Size, read_image
 
 DEFAULT_CITY = "area"
@@ -122,6 +130,10 @@ class SheetProvider(Provider):
         centre = sheet.frame.left + left + width / 2, sheet.frame.top + top + height / 2
         return crop(self._store, centre, size=wanted.size_px, zoom=int(sheet.frame.zoom))
 
+    def remarks(self) -> list[str]:
+        """Return what is odd about the tiles of a pyramid."""
+        return self._store.remarks() if self._store else []
+
     def requests(self, wanted: Wanted) -> int:
         """Return nothing: what is asked for is estimated before."""
         return 0
@@ -137,9 +149,17 @@ def open_imagery(options: BuildOptions, client: Client) -> TileStore | None:
     if "://" in text:
         template = Template(text)
         client.keep_secret(*template.secrets)
-        return TileStore(remote_tiles(template, client))
+        return TileStore(
+            remote_tiles(template, client),
+            tile_px=options.source_tile_px or MERCATOR_TILE_PX,
+            placeholders=options.placeholders,
+        )
     if "{" in text or (Path(text).is_dir() and not _geotiffs(text)):
-        return TileStore(local_tiles(text))
+        tile_px = options.source_tile_px or local_tile_px(text)
+        store = TileStore(local_tiles(text), tile_px=tile_px, placeholders=options.placeholders)
+        if options.zoom is not None:
+            require_zoom(text, int(options.zoom), tile_px=tile_px)
+        return store
     return None
 
 
@@ -243,13 +263,17 @@ def _pyramid_sheets(options: BuildOptions, photos: Sequence[Photo]) -> list[Shee
 
 
 class Area(NamedTuple):
-    """A rectangle in degrees."""
+    """A rectangle in degrees; one that goes over the date line ends at an `east` above 180."""
 
     city: str
     west: float
     south: float
     east: float
     north: float
+
+
+MOST_AREA_DEG = 90
+"""An area that ends west of where it begins goes over the date line if it is no wider, else is an error."""
 
 
 def parse_area(text: str) -> Area:
@@ -263,6 +287,8 @@ def parse_area(text: str) -> Area:
         reason = position_fault(lat, lon)
         if reason:
             raise OptionError(f"The area '{text}': {reason}. Its order is west,south,east,north.")
+    if east < west and east + 360 - west < MOST_AREA_DEG:
+        east += 360
     if west >= east or south >= north:
         raise OptionError(f"The area '{text}' is empty: its order is west,south,east,north.")
     return Area(_checked_city(city if separator else DEFAULT_CITY), west, south, east, north)
@@ -273,10 +299,18 @@ def _areas_around(photos: Sequence[Photo], zoom: float, margin_px: int) -> Itera
     for city in dict.fromkeys(photo.city or DEFAULT_CITY for photo in photos):
         own = [photo for photo in photos if (photo.city or DEFAULT_CITY) == city]
         x, y = mercator_px([photo.lat for photo in own], [photo.lon for photo in own], zoom)
-        frame = MercatorFrame(zoom, 0, 0)
-        north, west = frame.to_lat_lon(x.min() - margin_px, y.min() - margin_px)
-        south, east = frame.to_lat_lon(x.max() + margin_px, y.max() + margin_px)
+        x = _together(x, MERCATOR_TILE_PX * 2.0**zoom)
+        north, west = from_mercator_px(x.min() - margin_px, y.min() - margin_px, zoom)
+        south, east = from_mercator_px(x.max() + margin_px, y.max() + margin_px, zoom)
         yield Area(_checked_city(city), float(west), float(south), float(east), float(north))
+
+
+def _together(x: NDArray[np.float64], world_px: float) -> NDArray[np.float64]:
+    """Return x of world pixels without the date line between them: those east of it a world further on."""
+    order = np.sort(x)
+    gaps = np.diff(order, append=order[0] + world_px)
+    widest = int(np.argmax(gaps))
+    return x if widest == len(order) - 1 else np.where(x <= order[widest], x + world_px, x)
 
 
 def area_sheet(area: Area, zoom: float, *, size: Size, overlap: float) -> Sheet:
@@ -285,6 +319,7 @@ def area_sheet(area: Area, zoom: float, *, size: Size, overlap: float) -> Sheet:
     left, top = round(float(x[0])), round(float(y[0]))
     stride = stride_of(size, overlap)
     extent = float(y[1]) - top, float(x[1]) - left
+    left %= round(MERCATOR_TILE_PX * 2.0**zoom)
     # A pixel that rounding has gained is worth no row of tiles.
     rows, columns = (
         max(0, int(np.ceil((extent[axis] - size[axis] - 1) / stride[axis]))) + 1 for axis in (0, 1)

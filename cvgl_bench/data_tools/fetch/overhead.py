@@ -9,7 +9,8 @@ from typing import Any
 from cvgl_bench.data_tools.fetch.client import Client
 from cvgl_bench.data_tools.fetch.mosaic import crop, tiles_under
 from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
-from cvgl_bench.data_tools.fetch.xyz import Template, Tile, TileStore, remote_tiles
+from cvgl_bench.data_tools.fetch.tile_sources import Template, remote_tiles
+from cvgl_bench.data_tools.fetch.xyz import Tile, TileStore
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.views.images import ImageArray
@@ -22,8 +23,8 @@ SHARED_TILES = 4000
 class XyzProvider(Provider):
     """Cuts references out of the tiles of a service, at a Web-Mercator zoom.
 
-    Settings: url, a template with {z}, {x} and {y}; zoom; and tile_px, where the service's tiles do not
-    have 256 pixels a side.
+    Settings: url, a template with {z}, {x} and {y}; zoom, that of the pixels; tile_px, where the service's
+    tiles do not have 256 pixels a side; and placeholders, of pictures that mean 'no imagery here'.
     """
 
     name = "xyz"
@@ -40,7 +41,9 @@ class XyzProvider(Provider):
         self.zoom = int(zoom)
         self._foreseen: OrderedDict[Tile, None] = OrderedDict()
         tile_px = settings.get("tile_px", geo.MERCATOR_TILE_PX)
-        self._store = TileStore(remote_tiles(template, client), tile_px=tile_px)
+        self._store = TileStore(
+            remote_tiles(template, client), tile_px=tile_px, placeholders=settings.get("placeholders", ())
+        )
 
     def image(self, wanted: Wanted) -> ImageArray:
         """Return the pixels around the reference's centre."""
@@ -57,6 +60,10 @@ class XyzProvider(Provider):
         while len(self._foreseen) > SHARED_TILES:
             self._foreseen.popitem(last=False)
         return new
+
+    def remarks(self) -> list[str]:
+        """Return what is odd about the tiles that came."""
+        return self._store.remarks()
 
     def _centre_px(self, wanted: Wanted) -> tuple[float, float]:
         x, y = geo.mercator_px(wanted.lat, wanted.lon, self.zoom)

@@ -45,6 +45,10 @@ class Provider(ABC):
     def requests(self, wanted: Wanted) -> int:
         """Return about how many requests a file takes beyond those of the files before it: an estimate."""
 
+    def remarks(self) -> list[str]:
+        """Return what a person should know about what came, a line each; called after the last file."""
+        return []
+
     def setting(self, key: str) -> Any:
         """Return a setting, or raise UsageError naming it."""
         try:

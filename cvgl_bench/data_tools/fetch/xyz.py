@@ -1,29 +1,35 @@
-"""Tiles of a Web-Mercator pyramid from a URL template or from files, decoded and shared."""
+"""Tiles of a Web-Mercator pyramid, decoded, shared, and told from what stands in for a missing one."""
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
 import re
-from collections.abc import Callable
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
-from cvgl_bench.data_tools.fetch.client import Client, Missing
+from cvgl_bench.data_tools.fetch.client import Missing
 from cvgl_bench.data_tools.fetch.lru_cache import LruCache
 from cvgl_bench.foundation.errors import DataError, UsageError
 from cvgl_bench.foundation.geo import MERCATOR_TILE_PX
-from cvgl_bench.views.images import ImageArray, read_image
+from cvgl_bench.views.image_files import ImageFault, ImageTooLarge, open_image
+from cvgl_bench.views.images import ImageArray, to_rgb
 
-PLACEHOLDER = re.compile(r"\{(key:)?([^{}]*)\}")
-KEY_PREFIX = "CVGL_KEY_"
-"""Only variables of this name are read, so that a card from a stranger cannot ask for others."""
 CACHE_BYTES = 64_000_000
 """Encoded tiles kept in memory: about 4,000, since neighbouring crops share their tiles."""
 DECODED_TILES = 64
 """Decoded tiles kept as well, for the next crop of a row: 12 MB."""
-DEFAULT_PATTERN = "{z}/{x}/{y}"
+MOST_TILE_PX = 2048 * 2048
+"""Pixels of a tile, which is refused by its header if it has more: a few bytes can stand for gigabytes."""
+FINGERPRINT_DIGITS = 16
+FINGERPRINT = re.compile(r"[0-9a-fA-F]{16}|[0-9a-fA-F]{64}")
+REMEMBERED_PICTURES = 4096
+REPEATED = 3
+"""Tiles that must be one and the same picture before it is spoken of."""
+SHOWN_PICTURES = 3
 
 
 class Tile(NamedTuple):
@@ -38,86 +44,65 @@ TileReader = Callable[[Tile], bytes]
 """Returns a tile's encoded image; raises DataError where there is none."""
 
 
-class Template:
-    """An address with {z}, {x}, {y} (or {-y}, counted from the south), and {key:NAME} for CVGL_KEY_NAME."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        names = {name for is_key, name in PLACEHOLDER.findall(text) if not is_key}
-        unknown = names - {"z", "x", "y", "-y"}
-        if unknown or not {"z", "x"} <= names or not names & {"y", "-y"}:
-            problem = f"does not know {{{min(unknown)}}}" if unknown else "lacks one of {z}, {x}, {y}"
-            raise UsageError(
-                f"The tile address '{text}' {problem}; write it like https://host/{{z}}/{{x}}/{{y}}."
-            )
-        self.secrets = tuple(_secret(name) for is_key, name in PLACEHOLDER.findall(text) if is_key)
-
-    def fill(self, tile: Tile) -> str:
-        """Return the address of one tile."""
-        values = {"z": tile.z, "x": tile.x, "y": tile.y, "-y": 2**tile.z - 1 - tile.y}
-        return PLACEHOLDER.sub(
-            lambda match: _secret(match[2]) if match[1] else str(values[match[2]]), self.text
-        )
-
-
-def _secret(name: str) -> str:
-    variable = KEY_PREFIX + name
-    value = os.environ.get(variable)
-    if not value:
-        raise UsageError(
-            f"The environment variable {variable} is not set; put the key of the tile service into it."
-        )
-    return value
-
-
-def remote_tiles(template: Template, client: Client) -> TileReader:
-    """Return a reader of tiles behind an HTTP template; a body that is no image counts as a failed try."""
-
-    def read(tile: Tile) -> bytes:
-        return client.get(template.fill(tile), accept=_image_bytes)
-
-    return read
-
-
-def local_tiles(place: str) -> TileReader:
-    """Return a reader of tile files: a path with placeholders, or a folder of z/x/y files."""
-    template = Template(place if "{" in place else _folder_template(Path(place)))
-
-    def read(tile: Tile) -> bytes:
-        path = Path(template.fill(tile))
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            raise Missing(f"there is no tile {path}") from None
-        except OSError as error:
-            raise DataError(f"the tile {path} cannot be read: {error.strerror}") from None
-
-    return read
-
-
-def _folder_template(folder: Path) -> str:
-    first = next(folder.glob("[0-9]*/[0-9]*/[0-9]*.*"), None)
-    if first is None:
-        raise UsageError(
-            f"{folder} holds no tiles named z/x/y.png; give the names as a pattern, like "
-            f"'{folder}/tile-{{x}}-{{y}}-{{z}}.png'."
-        )
-    return str(folder / f"{DEFAULT_PATTERN}{first.suffix}")
-
-
 def decode(data: bytes) -> ImageArray:
-    """Return an encoded image as RGB; DataError says how the body begins where it is none."""
+    """Return an encoded tile as RGB.
+
+    DataError says how the body begins where it is no image, Missing that it is transparent all over.
+    """
     try:
-        return read_image(io.BytesIO(data))
-    except DataError:
+        with open_image(io.BytesIO(data), most_px=MOST_TILE_PX) as image:
+            if image.has_transparency_data and not image.convert("RGBA").getchannel("A").getextrema()[1]:
+                raise Missing("nothing but transparent pixels")
+            return to_rgb(image)
+    except ImageTooLarge as error:
+        raise DataError(f"a picture that {error.fault}") from None
+    except ImageFault:
         raise DataError(
             f"{len(data)} bytes that are not a whole image, beginning with {data[:24]!r}"
         ) from None
 
 
-def _image_bytes(data: bytes) -> bytes:
-    decode(data)
-    return data
+class Pictures:
+    """Tells pictures that mean 'no imagery here', and counts those that come for several tiles.
+
+    placeholders: fingerprints of the former, which begin the SHA-256 of their files. Only the latest few
+    thousand pictures are remembered. Used from many threads.
+    """
+
+    def __init__(self, placeholders: Collection[str] = ()) -> None:
+        for text in placeholders:
+            if not FINGERPRINT.fullmatch(text):
+                raise UsageError(
+                    f"The placeholder '{text}' is not the SHA-256 of a file, nor its first "
+                    f"{FINGERPRINT_DIGITS} digits."
+                )
+        self._placeholders = {text[:FINGERPRINT_DIGITS].lower() for text in placeholders}
+        self._lock = threading.Lock()
+        self._counts: OrderedDict[str, tuple[Tile, int]] = OrderedDict()
+
+    def check(self, tile: Tile, data: bytes) -> None:
+        """Note the picture of a tile; Missing where it is a placeholder."""
+        fingerprint = hashlib.sha256(data).hexdigest()[:FINGERPRINT_DIGITS]
+        if fingerprint in self._placeholders:
+            raise Missing(f"tile {tile.z}/{tile.x}/{tile.y} is the placeholder {fingerprint}")
+        with self._lock:
+            first, count = self._counts.get(fingerprint, (tile, 0))
+            # A tile that is read again says nothing new.
+            self._counts[fingerprint] = first, count + (count == 0 or tile != first)
+            self._counts.move_to_end(fingerprint)
+            if len(self._counts) > REMEMBERED_PICTURES:
+                self._counts.popitem(last=False)
+
+    def remarks(self) -> list[str]:
+        """Return a line for each picture that stood for several tiles, the most frequent first."""
+        with self._lock:
+            counts = sorted(self._counts.items(), key=lambda item: -item[1][1])
+        return [
+            f"{count:,} tiles are one and the same picture, the first {first.z}/{first.x}/{first.y}; if it "
+            f"is a placeholder for missing imagery, begin anew with --placeholders {fingerprint}"
+            for fingerprint, (first, count) in counts[:SHOWN_PICTURES]
+            if count >= REPEATED
+        ]
 
 
 class TileStore:
@@ -125,11 +110,18 @@ class TileStore:
 
     read: where the encoded tiles come from.
     tile_px: side of the source's tiles; 512 for 'retina' services, whose zoom is one less.
+    placeholders: as for `Pictures`.
     """
 
-    def __init__(self, read: TileReader, *, tile_px: int = MERCATOR_TILE_PX) -> None:
+    def __init__(
+        self, read: TileReader, *, tile_px: int = MERCATOR_TILE_PX, placeholders: Collection[str] = ()
+    ) -> None:
+        if not is_tile_side(tile_px):
+            raise UsageError(f"Tiles of {tile_px} pixels a side are not known; they have 256, 512 or 1024.")
         self.tile_px = tile_px
-        self._encoded = LruCache(read, size=len, most_bytes=CACHE_BYTES)
+        self._read = read
+        self._pictures = Pictures(placeholders)
+        self._encoded = LruCache(self._checked, size=len, most_bytes=CACHE_BYTES)
         self._decoded = lru_cache(maxsize=DECODED_TILES)(self._decode)
 
     def tile(self, tile: Tile) -> ImageArray:
@@ -139,12 +131,34 @@ class TileStore:
         """
         return self._decoded(tile)
 
+    def remarks(self) -> list[str]:
+        """Return what a person should know of the tiles that came."""
+        return self._pictures.remarks()
+
+    def _checked(self, tile: Tile) -> bytes:
+        data = self._read(tile)
+        self._pictures.check(tile, data)
+        return data
+
     def _decode(self, tile: Tile) -> ImageArray:
         image = decode(self._encoded.get(tile))
-        if image.shape[:2] != (self.tile_px, self.tile_px):
-            height, width = image.shape[:2]
-            raise DataError(
-                f"tile {tile.z}/{tile.x}/{tile.y} has {width} x {height} pixels instead of "
-                f"{self.tile_px} x {self.tile_px}"
+        height, width = image.shape[:2]
+        if (height, width) == (self.tile_px, self.tile_px):
+            return image
+        name = f"tile {tile.z}/{tile.x}/{tile.y}"
+        if max(height, width) < MERCATOR_TILE_PX:
+            raise Missing(f"{name} is a picture of {width} x {height} pixels, which stands for no imagery")
+        hint = ""
+        if height == width and is_tile_side(width):
+            hint = (
+                f"; say so by --source-tile-px {width} (dataset build) or --tile-px {width} (dataset fetch), "
+                "where --zoom is that of the pixels"
             )
-        return image
+        raise DataError(
+            f"{name} has {width} x {height} pixels instead of {self.tile_px} x {self.tile_px}{hint}"
+        )
+
+
+def is_tile_side(pixels: int) -> bool:
+    """Return whether tiles may have so many pixels a side: 256, or that doubled."""
+    return pixels in (MERCATOR_TILE_PX * 2**level for level in range(4))

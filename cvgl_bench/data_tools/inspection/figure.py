@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cvgl_bench.data_tools.inspection.nearest import plane_m
 from cvgl_bench.foundation.figure_files import check_format, save_figure
+from cvgl_bench.foundation.geo import mean_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def _draw_city(panel: Axes, task: Task, city: str) -> None:
 
     split = task.test if city in set(task.test.references["city"]) else task.train
     tiles = split.references[split.references["city"] == city]
-    about = float(tiles["lat"].mean()), float(tiles["lon"].mean())
+    about = mean_place(tiles["lat"], tiles["lon"])
     centres_km = plane_m(tiles["lat"].to_numpy(), tiles["lon"].to_numpy(), about=about) / 1000
     half_km = tiles[["width_px", "height_px"]].to_numpy() * tiles[["m_per_px"]].to_numpy() / 2000
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])

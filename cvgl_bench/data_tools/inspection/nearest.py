@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvgl_bench.foundation.geo import EARTH_RADIUS_M
+from cvgl_bench.foundation.geo import EARTH_RADIUS_M, turn_deg
 
 Floats = NDArray[np.float64]
 
@@ -15,7 +15,7 @@ FIRST_RADIUS_M = 100.0
 
 def plane_m(lat: Floats, lon: Floats, *, about: tuple[float, float]) -> Floats:
     """Return (N, 2), metres east and north of a place: true to 0.1 % within a city."""
-    east = np.radians(lon - about[1]) * np.cos(np.radians(about[0]))
+    east = np.radians(turn_deg(about[1], lon)) * np.cos(np.radians(about[0]))
     return np.stack([east, np.radians(lat - about[0])], axis=1) * EARTH_RADIUS_M
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cvgl_bench.data.layouts.geometry import offset_m
 from cvgl_bench.data.splits import Split, Task
 from cvgl_bench.data_tools.inspection.nearest import nearest_m, plane_m
-from cvgl_bench.foundation.geo import EARTH_RADIUS_M, unit_vectors
+from cvgl_bench.foundation.geo import EARTH_RADIUS_M, mean_place, unit_vectors
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def _city(task: Task, city: str, part: Split) -> CityStatistics:
     of_test, of_train = _rows(task.test.queries, city), _rows(train.queries, city)
     own = of_test if len(of_test) else of_train
     tiles = part.references.iloc[_rows(part.references, city)]
-    centre = float(tiles["lat"].mean()), float(tiles["lon"].mean())
+    centre = mean_place(tiles["lat"], tiles["lon"])
     sides_m = tiles[["width_px", "height_px"]].to_numpy() * tiles[["m_per_px"]].to_numpy()
     side_m = float(np.median(sides_m))
     stride = _stride_m(tiles["lat"].to_numpy(), tiles["lon"].to_numpy())

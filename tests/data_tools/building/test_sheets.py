@@ -17,6 +17,7 @@ from cvgl_bench.data_tools.building.sheets import (
     read_sheets,
     stride_of,
 )
+from cvgl_bench.data_tools.fetch.client import Client, ClientOptions
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError, OptionError, UsageError
 from cvgl_bench.views.images import read_image
@@ -129,6 +130,49 @@ def test_without_an_area_the_photos_say_where(tmp_path):
 def test_bad_areas_are_refused(text, reason):
     with pytest.raises((OptionError, UsageError), match=reason):
         parse_area(text)
+
+
+def test_an_area_may_go_over_the_date_line():
+    options = BuildOptions(zoom=18.0, tile_px=64, areas=("Taveuni=179.998,-16.802,-179.998,-16.798",))
+    (sheet,), _ = read_sheets(options, [], pyramid=True)
+    assert sheet.columns < 60, "not the whole world around"
+    lons = [sheet.centre(0, column)[1] for column in range(sheet.columns)]
+    assert lons[0] > 179.99 and lons[-1] < -179.99 and max(map(abs, lons)) <= 180
+    for lon in (179.999, -179.999):
+        x, _ = sheet.frame.to_px(-16.8, lon)
+        assert 0 < x < sheet.columns * 64
+        assert sheet.frame.to_lat_lon(x, 0)[1] == pytest.approx(lon, abs=1e-9)
+
+
+def test_photos_on_both_sides_of_the_date_line_lie_together(tmp_path):
+    lons = (179.999, -179.999, 180.0)
+    photos = [Photo(tmp_path, str(n), -16.8, lon, 0, None, (1, 2)) for n, lon in enumerate(lons)]
+    (sheet,), _ = read_sheets(BuildOptions(zoom=18.0, tile_px=64), photos, pyramid=True)
+    assert sheet.columns == 8, "the photos' 373 pixels and a tile on either side"
+    x, _ = sheet.frame.to_px([-16.8] * 3, lons)
+    assert (63 <= x).all() and (x <= sheet.columns * 64 - 63).all()
+    assert x[0] < x[2] < x[1]
+
+
+def test_a_folder_of_large_tiles_is_cut_at_their_own_resolution(tmp_path):
+    """A tile of 512 pixels at 17/x/y is four tiles of 256 at zoom 18."""
+    z, column, row = 17, 65500, 43600
+    pixels = np.asarray(noise((512, 512)))
+    (tmp_path / str(z) / str(column)).mkdir(parents=True)
+    noise((512, 512)).save(tmp_path / str(z) / str(column) / f"{row}.png")
+    options = BuildOptions(imagery=str(tmp_path), zoom=18.0, tile_px=64)
+    with Client(ClientOptions()) as client:
+        provider = SheetProvider(client, open_imagery(options, client))
+    corners = geo.from_mercator_px([column * 512, column * 512 + 512], [row * 512, row * 512 + 512], 18)
+    (north, south), (west, east) = corners
+    (sheet,), _ = read_sheets(
+        BuildOptions(zoom=18.0, tile_px=64, areas=(f"{west},{south},{east},{north}",)), [], pyramid=True
+    )
+    for wanted in list(sheet.wanted(".png"))[::7]:
+        y, x = wanted.row * 64, wanted.column * 64
+        assert np.array_equal(provider.image(wanted), pixels[y : y + 64, x : x + 64])
+    with pytest.raises(UsageError, match="and none for --zoom 17"):
+        open_imagery(BuildOptions(imagery=str(tmp_path), zoom=17.0), None)
 
 
 def test_a_pyramid_needs_zoom_and_tile_size():

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from cvgl_bench.data_tools.fetch.mosaic import SNAP_PX, crop, tiles_under
-from cvgl_bench.data_tools.fetch.xyz import Template, Tile, TileStore, remote_tiles
+from cvgl_bench.data_tools.fetch.tile_sources import Template, remote_tiles
+from cvgl_bench.data_tools.fetch.xyz import Tile, TileStore
 from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.foundation.geo import mercator_px
 
