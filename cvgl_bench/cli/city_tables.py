@@ -16,8 +16,8 @@ QUANTILES = {"0.05": "5 %", "0.25": "25 %", "0.5": "median", "0.75": "75 %", "0.
 def count_table(cities: Sequence[CityStatistics]) -> str:
     """Return how much there is of each city, and of all together."""
     rows: list[tuple[str, ...]] = [
-        (c.city, f"{c.tiles:,}", f"{c.train_queries:,}", f"{c.test_queries:,}", f"{c.area_km2:.2f}",
-         f"{c.queries_per_km2:,.0f}", _metres(c.query_spacing_m))
+        (c.city, f"{c.tiles:,}", f"{c.train_queries:,}", f"{c.test_queries:,}", _number(c.area_km2, ".2f"),
+         _number(c.queries_per_km2, ",.0f"), _metres(c.query_spacing_m))
         for c in cities
     ]  # fmt: skip
     if len(cities) > 1:
@@ -30,9 +30,9 @@ def count_table(cities: Sequence[CityStatistics]) -> str:
 def geometry_table(cities: Sequence[CityStatistics]) -> str:
     """Return how the tiles of each city lie, and what training and test share."""
     rows = [
-        (c.city, f"{c.tile_side_m:.2f} m", _pair(c.stride_m, "{:.2f}", " m"), _pair(c.overlap, "{:.0%}", ""),
-         f"{c.largest_offset_px:.0f} px", _share(c.not_covering), _share(c.shared_positives),
-         _metres(c.training_distance_m))
+        (c.city, _number(c.tile_side_m, ".2f", " m"), _pair(c.stride_m, "{:.2f}", " m"),
+         _pair(c.overlap, "{:.0%}", ""), _number(c.largest_offset_px, ".0f", " px"), _share(c.not_covering),
+         _share(c.shared_positives), _metres(c.training_distance_m))
         for c in cities
     ]  # fmt: skip
     headers = ["city", "tile side", "stride (east x north)", "overlap", "largest offset", "covers miss",
@@ -57,6 +57,10 @@ def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
     return tabulate(
         rows, headers=headers, colalign=("left", *("right",) * (len(headers) - 1)), disable_numparse=True
     )
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    return "-" if value is None else f"{value:{form}}{unit}"
 
 
 def _metres(value: float | None) -> str:

@@ -67,6 +67,8 @@ def _tiles(card: Dataset) -> str:
     height, width = card.tile["size_px"]
     if "zoom" in card.tile:
         return f"{width} x {height} px, Web-Mercator zoom {card.tile['zoom']:g}"
+    if "m_per_px" not in card.tile:
+        return f"{width} x {height} px; places have no coordinates"
     return f"{width} x {height} px, metres per pixel: {_scale(card.tile['m_per_px'])}"
 
 

@@ -66,8 +66,10 @@ def _print(task: Task, found: list[CityStatistics], figure: Path | None) -> None
     click.echo(f"{task.dataset.title}, split {task.split}{edition}{' (partial)' if task.partial else ''}")
     for note in task.notes:
         click.echo(f"  note: {note}")
-    decentrality = decentrality_table(found, task.dataset.decentrality_edges)
-    for table in (count_table(found), geometry_table(found), decentrality):
+    tables = [count_table(found)]
+    if task.test.has_coordinates:
+        tables += [geometry_table(found), decentrality_table(found, task.dataset.decentrality_edges)]
+    for table in tables:
         click.echo(f"\n{table}")
     if figure is not None:
         click.echo(f"\nWrote {figure}")

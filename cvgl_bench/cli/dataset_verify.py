@@ -74,16 +74,15 @@ def command(choice: DatasetChoice, decode: bool, no_images: bool, show_all: bool
 def _print(found: Verification, *, shown: int | None) -> None:
     click.echo(f"{found.dataset} in {found.root}")
     if found.label_edition:
-        click.echo(
-            f"  label edition: {found.label_edition}; a tile's coordinate is its {found.tile_coordinate}"
-        )
+        anchor = f"; a tile's coordinate is its {found.tile_coordinate}" if found.tile_coordinate else ""
+        click.echo(f"  label edition: {found.label_edition}{anchor}")
     if found.m_per_px:
         scales = [f"{city} {real:.4f} ({card:g})" for city, (real, card) in found.m_per_px.items()]
         click.echo(f"  metres per label pixel, measured (and by the card): {', '.join(scales)}")
     click.echo("  checked: " + ", ".join(f"{count:,} {what}" for what, count in found.checked.items()))
     for note in found.notes:
         click.echo(f"  note: {note}")
-    if found.cities:
+    if found.cities and found.cities[0].tile_side_m is not None:
         from cvgl_bench.cli.city_tables import geometry_table
 
         click.echo()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -33,8 +33,12 @@ class Split:
     truth: int64 (Q,), row of each query's positive reference.
     covers: int64 (Q, K), rows of the semi-positives, -1 where there is none.
     position_px: float64 (Q, 2), x and y of the query in its positive tile, in the tile's own pixels
-        (`height_px`, `width_px`), whatever size the stored image has.
+        (`height_px`, `width_px`), whatever size the stored image has. NaN throughout, as are lat and lon,
+        where places have no coordinates.
     variant: what is done to each query image when it is read.
+    also_true: int64 (Q, T), rows of further references that show the query's place as well as `truth`
+        does, -1 where there is none. Ranks are those of the best of them all, and none of them counts
+        as an error; covers, in contrast, do. Training pairs a query with `truth`.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Split:
     covers: NDArray[np.int64]
     position_px: NDArray[np.float64]
     variant: Variant = PLAIN
+    also_true: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
     def __post_init__(self) -> None:
         count = len(self.queries)
@@ -63,8 +68,22 @@ class Split:
             )
         if ((self.covers < -1) | (self.covers >= len(self.references))).any():
             raise DataError(f"Split '{self.name}': a semi-positive is not among the references.")
-        if not np.isfinite(self.position_px).all():
+        if not self.also_true.size:  # (0, 0) by default, or no query has a further one
+            object.__setattr__(self, "also_true", np.empty((count, 0), np.int64))
+        _require_also_true(self)
+        if self.has_coordinates and not np.isfinite(self.position_px).all():
             raise DataError(f"Split '{self.name}': a query's position in its tile is not a number.")
+
+    @cached_property
+    def has_coordinates(self) -> bool:
+        """Whether places have coordinates, and queries a position in their tiles: all of them or none."""
+        places = [table[["lat", "lon"]].to_numpy(np.float64) for table in (self.queries, self.references)]
+        return not all(np.isnan(values).all() for values in (*places, self.position_px))
+
+    @cached_property
+    def truths(self) -> NDArray[np.int64]:
+        """(Q, 1 + T) rows of every true reference, `truth` first, -1 where there is no further one."""
+        return np.concatenate([self.truth[:, None], self.also_true], axis=1)
 
     @cached_property
     def tile_size_px(self) -> NDArray[np.int64]:
@@ -89,7 +108,7 @@ class Split:
         for table in (self.references, self.queries):
             digest.update("\n".join(table["name"]).encode())
             digest.update(np.ascontiguousarray(table[["lat", "lon"]].to_numpy(np.float64)).tobytes())
-        for array in (self.truth, self.covers):
+        for array in (self.truth, self.covers, *([self.also_true] if self.also_true.size else [])):
             digest.update(np.ascontiguousarray(array, np.int64).tobytes())
         digest.update(np.round(self.position_px, 6).tobytes())
         return digest.hexdigest()
@@ -116,6 +135,19 @@ class Task:
 def split_title(split: str) -> str:
     """Return what a split is called in a sentence: 'same-area', 'cross-area', or its own name."""
     return f"{split}-area" if split in AREA_SPLITS else f"split {split}"
+
+
+def _require_also_true(split: Split) -> None:
+    also, count = split.also_true, len(split.queries)
+    if also.ndim != 2 or len(also) != count:
+        raise DataError(f"Split '{split.name}': also_true needs a row for each of {count} queries.")
+    if ((also < -1) | (also >= len(split.references))).any():
+        raise DataError(f"Split '{split.name}': a further true reference is not among the references.")
+    ordered = np.sort(np.concatenate([split.truth[:, None], also], axis=1), axis=1)
+    twice = ((np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] >= 0)).any(axis=1)
+    if twice.any():
+        name = split.queries["name"].iloc[int(np.flatnonzero(twice)[0])]
+        raise DataError(f"Split '{split.name}': a true reference of query '{name}' is named twice.")
 
 
 def _require_columns(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> None:

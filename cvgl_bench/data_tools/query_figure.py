@@ -32,7 +32,8 @@ def draw_query(split: Split, row: int, path: Path) -> None:
     axes["reference"].imshow(tile, interpolation="lanczos")
     axes["reference"].plot(x, y, "o", mfc="none", mec=MARK, mew=2.5, ms=14)
     axes["reference"].plot(x, y, ".", color=MARK, ms=4)
-    axes["reference"].set_title(f"reference tile, decentrality {split.decentrality[row]:.2f}", loc="left")
+    where = f"decentrality {split.decentrality[row]:.2f}" if split.has_coordinates else "no coordinates"
+    axes["reference"].set_title(f"reference tile, {where}", loc="left")
     axes["birdseye"].imshow(project(panorama, BIRDSEYE_PX))
     axes["birdseye"].plot(*(side / 2 for side in BIRDSEYE_PX), ".", color=MARK, ms=6)
     axes["birdseye"].set_title("bird's-eye view of the panorama", loc="left")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -17,7 +16,7 @@ from cvgl_bench.embedding.store import EmbeddingStore
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.evaluation.positions import position_errors
 from cvgl_bench.method import Locates, Method
-from cvgl_bench.ranking import Outcome, outcome, rank
+from cvgl_bench.ranking import Outcome, outcome, rank_split
 from cvgl_bench.scoring.metrics import Metric
 from cvgl_bench.scoring.results import Metrics
 from cvgl_bench.scoring.statistics import decentrality_numbers, summarise
@@ -68,18 +67,16 @@ def evaluate(
         facts = {**method_facts(method, network), **machine}
         embed = partial(store.embed, embed, facts, split)
     references, queries = embed(view="reference"), embed(view="query")
-    ranking = rank(
+    ranking, extra = rank_split(
         queries,
         references,
-        split.truth,
-        split.covers,
-        top=min(options.top, len(references)),
+        split,
+        top=options.top,
         precision=options.rank_precision,
         device=place.device,
     )
-    extra: Mapping[str, np.ndarray] = {}
-    if locate and isinstance(method, Locates) and method.can_locate:
-        extra = position_errors(
+    if locate and split.has_coordinates and isinstance(method, Locates) and method.can_locate:
+        extra |= position_errors(
             method,
             network,
             split,
@@ -88,7 +85,7 @@ def evaluate(
             batch_size=options.embed_batch_size,
             workers=place.workers,
         )
-    return outcome(ranking, split, extra=dict(extra))
+    return outcome(ranking, split, extra=extra)
 
 
 @dataclass(frozen=True)

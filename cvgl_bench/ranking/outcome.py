@@ -47,7 +47,7 @@ class Outcome:
     distance_m: float64 (Q,), geodesic distance from the query to the centre of the best reference.
     decentrality: float64 (Q,), 0 at the centre of the true tile, 1 at its corner.
     city: (Q,) str.
-    truth: int64 (Q,); covers: int64 (Q, K) padded with -1.
+    truth: int64 (Q,), the first where several references are true; covers: int64 (Q, K) padded with -1.
     reference_count: number of references ranked.
     extra: further per-query columns by name, float64 (Q,), such as position errors in metres.
     """
@@ -90,6 +90,9 @@ class Outcome:
 
 
 EXTRA_PREFIX = "extra_"
+
+AVERAGE_PRECISION = "average_precision"
+"""The extra column of splits whose queries have several true references."""
 
 
 def outcome(

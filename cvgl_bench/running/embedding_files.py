@@ -22,7 +22,7 @@ from cvgl_bench.foundation.errors import EmbeddingError, UsageError
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.foundation.registry import NAME
 from cvgl_bench.networks.checkpoints import file_sha256
-from cvgl_bench.ranking import OUTCOME, Outcome, outcome, rank
+from cvgl_bench.ranking import OUTCOME, Outcome, outcome, rank_split
 from cvgl_bench.ranking.precision import Precision
 from cvgl_bench.running.folder import make_folder
 from cvgl_bench.running.record import task_record
@@ -101,18 +101,17 @@ def _rank(
     files: EmbeddingFiles, split: Split, options: EvaluationOptions, *, device: torch.device, normalise: bool
 ) -> Outcome:
     with progress(None, "rank references") as bar:
-        ranking = rank(
+        ranking, extra = rank_split(
             read_embeddings(files.query, split, side="query"),
             read_embeddings(files.reference, split, side="reference"),
-            split.truth,
-            split.covers,
+            split,
             top=options.top,
             precision=options.rank_precision,
             device=device,
             normalise=normalise,
             progress=bar,
         )
-    return outcome(ranking, split)
+    return outcome(ranking, split, extra=extra)
 
 
 def _record(

@@ -58,7 +58,7 @@ def score(
     truth (Q,): row of each query's positive. covers (Q, K): rows of its semi-positives, padded with -1
         or, as the tables of `cvgl-bench dataset export` are read, with NaN.
     query_lat_lon (Q, 2), reference_lat_lon (R, 2): degrees, the reference's of its centre. Without both
-        the distances are NaN and the metrics that need them have count 0.
+        the distances are NaN and the metrics that need them are left out.
     decentrality (Q,), city (Q,): without them there are no such strata. clusters (Q,): labels of queries
         that are not independent, by default those of one positive.
     edges: of the decentrality bins. seed, resamples: of the bootstrap behind the 95 % intervals.

@@ -34,7 +34,8 @@ class Metric:
         are left out and the count says so.
     unit: '%' for fractions that are printed as per cent, 'm' for metres.
     aggregate: how the queries' values become one.
-    requires: columns of `Outcome.extra` without which the metric is not reported.
+    requires: columns of `Outcome.extra` without which the metric is not reported, or `distance_m` where it
+        needs coordinates.
     undefined: why a query can have no value, for the note under a table.
     source: where the definition was published.
     """
@@ -82,7 +83,10 @@ def in_order(ids: Iterable[str]) -> list[str]:
 
 def reported(metrics: Iterable[Metric], outcome: Outcome) -> list[Metric]:
     """Return the metrics whose required columns the outcome has."""
-    return [metric for metric in metrics if all(name in outcome.extra for name in metric.requires)]
+    columns = set(outcome.extra)
+    if not np.isnan(outcome.distance_m).all():
+        columns.add("distance_m")
+    return [metric for metric in metrics if columns.issuperset(metric.requires)]
 
 
 def recall_at(k: int) -> PerQuery:
@@ -129,18 +133,18 @@ def hit_rate(outcome: Outcome) -> Floats:
 
 
 def covered_at_1(outcome: Outcome) -> Floats:
-    """1 where the best reference is the positive or one of the covers.
+    """1 where the best reference is true or one of the covers.
 
     Never below `hit_rate`: a cover may be the best while the positive lies far behind.
 
     >>> from types import SimpleNamespace as Some
-    >>> best = Some(top_rows=np.array([[7, 1], [2, 7], [3, 7]]))
-    >>> covered_at_1(Some(ranking=best, truth=np.array([7, 7, 7]), covers=np.array([[2, -1]] * 3)))
+    >>> best = Some(top_rows=np.array([[7, 1], [2, 7], [3, 7]]), rank=np.array([0, 1, 1]))
+    >>> covered_at_1(Some(ranking=best, covers=np.array([[2, -1]] * 3)))
     array([1., 1., 0.])
     """
     best = outcome.ranking.top_rows[:, :1]
     is_cover = (best == outcome.covers).any(axis=1)
-    return (is_cover | (best[:, 0] == outcome.truth)).astype(np.float64)
+    return (is_cover | (outcome.ranking.rank == 0)).astype(np.float64)
 
 
 def recall_within_100_m(outcome: Outcome) -> Floats:
@@ -229,6 +233,7 @@ METRICS: tuple[Metric, ...] = (
         title="Best reference within 100 m",
         unit="%",
         per_query=recall_within_100_m,
+        requires=("distance_m",),
         undefined=_NO_COORDINATES,
         source="AuxGeo (ISPRS 2025)",
     ),
@@ -239,7 +244,16 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=False,
         aggregate="median",
         per_query=lambda outcome: outcome.distance_m,
+        requires=("distance_m",),
         undefined=_NO_COORDINATES,
+    ),
+    Metric(
+        id="AP",
+        title="Average precision over all true references",
+        unit="%",
+        per_query=lambda outcome: outcome.extra["average_precision"],
+        requires=("average_precision",),
+        source="University-1652 (ACM MM 2020), by trapezoids; reported where queries have several",
     ),
     *(
         _column(name, title, aggregate)

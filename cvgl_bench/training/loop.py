@@ -170,6 +170,11 @@ def _epoch_batches(setting: Setting, state: Training, epoch: int) -> NDArray[np.
 
 
 def _by_distance(setting: Setting) -> NDArray[np.int64]:
+    if not setting.split.has_coordinates:
+        raise TrainingError(
+            f"sampling={setting.options.sampling} starts from neighbours by distance, but this data set has "
+            "no coordinates. Set sampling=random."
+        )
     positions = (
         table[["lat", "lon"]].to_numpy(np.float64)
         for table in (setting.split.queries, setting.split.references)

@@ -113,4 +113,5 @@ def _part(split: Split, mask: np.ndarray, name: str, *, references: np.ndarray |
         truth=new_row[split.truth[mask]],
         covers=new_row[split.covers[mask]],
         position_px=split.position_px[mask],
+        also_true=new_row[split.also_true[mask]],
     )

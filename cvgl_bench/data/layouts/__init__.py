@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,10 @@ __all__ = [
 
 DATA_ROOT_VARIABLE = "CVGL_DATA"
 """Environment variable with the folder that holds a folder for each data set, by its name."""
+
+NO_COORDINATES = (
+    "there are no coordinates: metrics of distance and position, and strata of decentrality, are left out"
+)
 
 
 def find_root(
@@ -100,6 +105,8 @@ def read_task(
         raise DataError(f"{error} (Read by {reader}.)") from None
     except PluginError as error:
         raise PluginError(f"The {reader}: {error}") from None
+    if not task.test.has_coordinates:
+        return dataclasses.replace(task, notes=(*task.notes, NO_COORDINATES))
     return task
 
 

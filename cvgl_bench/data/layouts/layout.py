@@ -94,6 +94,7 @@ class Layout:
     lists: what `dataset fetch` downloads; None where file names hold no coordinates to ask for.
     splits: the splits that it can read, where a card may name no others.
     coordinates: False where places have none; cards then state no scale.
+    shares_images: whether one image may lie in several folders, as a query and as a reference.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Layout:
     lists: Lists | None = None
     splits: tuple[str, ...] = ()
     coordinates: bool = True
+    shares_images: bool = False
 
 
 def layout_of(dataset: Dataset, layouts: Registry[Layout]) -> Layout:

@@ -20,13 +20,14 @@ def export(split: Split, folder: Path) -> list[Path]:
     """Write `references.csv` and `queries.csv`; row n of each is row n of the embeddings.
 
     Queries carry the row of their positive (`truth`), of their covers (`cover_1` ..., empty where there
-    is none), their position in the positive (`x_px`, `y_px`) and their decentrality. Existing files are
-    refused, and a file is written whole or not at all.
+    is none) and further true references (`also_true_1` ...), their position in the positive (`x_px`,
+    `y_px`) and their decentrality. Existing files are refused, and a file is written whole or not at all.
     """
     queries = split.queries[list(QUERY_EXPORT)].assign(truth=split.truth)
-    for number, cover in enumerate(split.covers.T, 1):
-        queries[f"cover_{number}"] = pd.array(cover, "Int64")
-        queries.loc[cover < 0, f"cover_{number}"] = pd.NA
+    for name, columns in (("cover", split.covers.T), ("also_true", split.also_true.T)):
+        for number, rows in enumerate(columns, 1):
+            queries[f"{name}_{number}"] = pd.array(rows, "Int64")
+            queries.loc[rows < 0, f"{name}_{number}"] = pd.NA
     queries["x_px"], queries["y_px"] = split.position_px.T
     queries["decentrality"] = split.decentrality
     tables = {folder / REFERENCES: split.references[list(REFERENCE_EXPORT)], folder / QUERIES: queries}

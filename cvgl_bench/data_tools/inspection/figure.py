@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvgl_bench.data_tools.inspection.nearest import plane_m
+from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.foundation.figure_files import check_format, save_figure
 from cvgl_bench.foundation.geo import mean_place
 
@@ -40,6 +41,8 @@ SCALE_STEPS_M = tuple(step * 10**power for power in range(1, 7) for step in (1, 
 def draw_figure(task: Task, path: Path) -> None:
     """Draw a split's cities and decentrality into a PDF, PNG or SVG file, whole or not at all."""
     check_format(path)
+    if not task.test.has_coordinates:
+        raise UsageError(f"{task.dataset.name} has no coordinates, so there is no map to draw.")
     figure = _figure(task)
     save_figure(figure, path, dots_per_inch=DOTS_PER_INCH)
 

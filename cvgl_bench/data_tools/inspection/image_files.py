@@ -38,13 +38,15 @@ def check_images(
     decoded: Decoded | None,
     one_size: Sequence[View],
     by_card: Mapping[View, tuple[int, int] | None],
+    copies: bool,
     bar: Progress,
 ) -> None:
     """Look at every one of `files`, by path, taking problems down in `found`.
 
     decoded: decodes the images it does not know yet; None looks at headers and ends only. one_size:
     views of which all images should have one size. by_card: the height and width that the card states;
-    another size that all images share is noted, since a copy may have been shrunk on purpose.
+    another size that all images share is noted, since a copy may have been shrunk on purpose. copies: look
+    for files of the same content.
     """
     present = list(_present(found, root, files))
     if files and not present:
@@ -64,7 +66,7 @@ def check_images(
         found.checked["images decoded before"] = decoded.skipped
     for view in one_size:
         _check_sizes(found, files, sizes[view], by_card.get(view))
-    for paths in alike.values():
+    for paths in alike.values() if copies else ():
         _check_copies(found, root, files, paths)
 
 

@@ -32,22 +32,22 @@ class CityStatistics:
     distance from a query to the nearest other. not_covering: share of queries with a cover that does not
     contain them, by the coordinates in the names. shared_positives: share of test queries whose positive is
     also that of a training query. training_distance_m: median distance from a test query to the nearest
-    training query.
+    training query. Without coordinates there is nothing but counts and shared positives.
     """
 
     city: str
     tiles: int
     train_queries: int
     test_queries: int
-    tile_side_m: float
+    tile_side_m: float | None
     stride_m: tuple[float, float] | None
     overlap: tuple[float, float] | None
-    area_km2: float
-    queries_per_km2: float
+    area_km2: float | None
+    queries_per_km2: float | None
     query_spacing_m: float | None
     decentrality: dict[str, float]
     decentrality_histogram: list[int]
-    largest_offset_px: float
+    largest_offset_px: float | None
     not_covering: float | None
     shared_positives: float | None
     training_distance_m: float | None
@@ -73,6 +73,8 @@ def _city(task: Task, city: str, part: Split) -> CityStatistics:
     train = task.train
     of_test, of_train = _rows(task.test.queries, city), _rows(train.queries, city)
     own = of_test if len(of_test) else of_train
+    if not part.has_coordinates:
+        return _counts(task, city, part, own, train_queries=len(of_train), test_queries=len(of_test))
     tiles = part.references.iloc[_rows(part.references, city)]
     centre = mean_place(tiles["lat"], tiles["lon"])
     sides_m = tiles[["width_px", "height_px"]].to_numpy() * tiles[["m_per_px"]].to_numpy()
@@ -100,6 +102,30 @@ def _city(task: Task, city: str, part: Split) -> CityStatistics:
         not_covering=_not_covering(part, own),
         shared_positives=_shared_positives(train, part, own) if len(of_test) else None,
         training_distance_m=_median(to_training_m),
+    )
+
+
+def _counts(
+    task: Task, city: str, part: Split, own: NDArray[np.int64], *, train_queries: int, test_queries: int
+) -> CityStatistics:
+    """Return what is known of a city whose places have no coordinates."""
+    return CityStatistics(
+        city=city,
+        tiles=len(_rows(part.references, city)),
+        train_queries=train_queries,
+        test_queries=test_queries,
+        tile_side_m=None,
+        stride_m=None,
+        overlap=None,
+        area_km2=None,
+        queries_per_km2=None,
+        query_spacing_m=None,
+        decentrality={},
+        decentrality_histogram=[],
+        largest_offset_px=None,
+        not_covering=None,
+        shared_positives=_shared_positives(task.train, part, own) if test_queries else None,
+        training_distance_m=None,
     )
 
 

@@ -42,7 +42,8 @@ def verify(
     """
     require_cities(dataset, cities or ())
     found = Verification(dataset.name, str(root))
-    check: Check = layout_of(dataset, layouts).check or partial(check_splits, layouts=layouts)
+    layout = layout_of(dataset, layouts)
+    check: Check = layout.check or partial(check_splits, layouts=layouts)
     files, chosen = check(
         found, dataset, root, cities=tuple(cities or dataset.cities), label_edition=label_edition
     )
@@ -55,7 +56,14 @@ def verify(
         }
         alike = _of_one_size(dataset)
         check_images(
-            found, root, files, decoded=decoded, one_size=alike, by_card=by_card, bar=bar or Silent()
+            found,
+            root,
+            files,
+            decoded=decoded,
+            one_size=alike,
+            by_card=by_card,
+            copies=not layout.shares_images,
+            bar=bar or Silent(),
         )
     return found
 
