@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from cvgl_bench.data.layouts import cvact, cvusa, places, tiled
+from cvgl_bench.data.layouts import cvact, cvcities, cvusa, places, tiled
 from cvgl_bench.data.layouts.conventions import CONVENTIONS
 from cvgl_bench.data.layouts.layout import Layout
 from cvgl_bench.data_tools.fetch.tiled_lists import tiled_files
@@ -39,6 +39,12 @@ LAYOUTS = (
         read=cvact.read_task,
         check=partial(check_pairs, pairs_of=cvact.pairs_of),
         splits=tuple(cvact.TEST_SETS),
+    ),
+    Layout(
+        name="cvcities",
+        expected="<city>/img_info.csv, which names the images",
+        read=cvcities.read_task,
+        scaled=False,
     ),
     Layout(
         name="university1652",

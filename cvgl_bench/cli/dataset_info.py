@@ -28,20 +28,23 @@ def command(dataset: str, as_json: bool) -> None:
         cvgl-bench dataset info path/to/card.yaml
     """
     from cvgl_bench.data import cards
+    from cvgl_bench.data.layouts import layout_of
     from cvgl_bench.plugins import load_plugins
 
-    card = cards.find_dataset(dataset, load_plugins().datasets)
+    plugins = load_plugins()
+    card = cards.find_dataset(dataset, plugins.datasets)
+    coordinates = layout_of(card, plugins.layouts).coordinates
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(card), indent=2))
         return
-    for label, text in _lines(card):
+    for label, text in _lines(card, coordinates=coordinates):
         start = f"{label:<{LABEL_WIDTH}}"
         click.echo(click.wrap_text(text, LINE_WIDTH, start, " " * LABEL_WIDTH))
 
 
-def _lines(card: Dataset) -> Iterator[tuple[str, str]]:
+def _lines(card: Dataset, *, coordinates: bool) -> Iterator[tuple[str, str]]:
     yield "data set", f"{card.name}: {card.title}"
-    yield "layout", card.layout
+    yield "layout", card.layout + ("" if coordinates else "; places have no coordinates")
     yield "cities", ", ".join(card.cities)
     for name, parts in card.splits.items():
         if parts["train"] == parts["test"]:
@@ -68,7 +71,7 @@ def _tiles(card: Dataset) -> str:
     if "zoom" in card.tile:
         return f"{width} x {height} px, Web-Mercator zoom {card.tile['zoom']:g}"
     if "m_per_px" not in card.tile:
-        return f"{width} x {height} px; places have no coordinates"
+        return f"{width} x {height} px, metres per pixel unknown"
     return f"{width} x {height} px, metres per pixel: {_scale(card.tile['m_per_px'])}"
 
 

@@ -67,7 +67,7 @@ def _print(task: Task, found: list[CityStatistics], figure: Path | None) -> None
     for note in task.notes:
         click.echo(f"  note: {note}")
     tables = [count_table(found)]
-    if task.test.has_coordinates:
+    if all(city.tile_side_m is not None for city in found):
         tables += [geometry_table(found), decentrality_table(found, task.dataset.decentrality_edges)]
     for table in tables:
         click.echo(f"\n{table}")

@@ -81,6 +81,11 @@ class Split:
         return not all(np.isnan(values).all() for values in (*places, self.position_px))
 
     @cached_property
+    def has_scale(self) -> bool:
+        """Whether it is known how many metres a pixel of the references is."""
+        return bool(np.isfinite(self.references["m_per_px"].to_numpy(np.float64)).all())
+
+    @cached_property
     def truths(self) -> NDArray[np.int64]:
         """(Q, 1 + T) rows of every true reference, `truth` first, -1 where there is no further one."""
         return np.concatenate([self.truth[:, None], self.also_true], axis=1)

@@ -75,7 +75,8 @@ def evaluate(
         precision=options.rank_precision,
         device=place.device,
     )
-    if locate and split.has_coordinates and isinstance(method, Locates) and method.can_locate:
+    placed = split.has_coordinates and split.has_scale
+    if locate and placed and isinstance(method, Locates) and method.can_locate:
         extra |= position_errors(
             method,
             network,

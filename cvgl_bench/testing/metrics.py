@@ -61,7 +61,10 @@ def _outcome(metric: Metric, *, truth_first: bool) -> Outcome:
         truth=truth,
         covers=np.full((QUERIES, 3), -1),
         reference_count=REFERENCES,
-        extra={name: generator.uniform(0, 40, QUERIES) + away_m for name in metric.requires},
+        extra={
+            name: generator.uniform(0, 40, QUERIES) + (-away_m if metric.higher_is_better else away_m)
+            for name in metric.requires
+        },
     )
 
 

@@ -94,6 +94,7 @@ class Layout:
     lists: what `dataset fetch` downloads; None where file names hold no coordinates to ask for.
     splits: the splits that it can read, where a card may name no others.
     coordinates: False where places have none; cards then state no scale.
+    scaled: False where a card need not say what a pixel of its tiles measures.
     shares_images: whether one image may lie in several folders, as a query and as a reference.
     """
 
@@ -104,6 +105,7 @@ class Layout:
     lists: Lists | None = None
     splits: tuple[str, ...] = ()
     coordinates: bool = True
+    scaled: bool = True
     shares_images: bool = False
 
 
@@ -124,7 +126,7 @@ def _misfit(dataset: Dataset, layout: Layout) -> str | None:
     if strange:
         return f"splits.{strange[0]}: layout '{layout.name}' has the splits {', '.join(layout.splits)}"
     has_scale = "zoom" in dataset.tile or "m_per_px" in dataset.tile
-    if layout.coordinates and not has_scale:
+    if layout.coordinates and layout.scaled and not has_scale:
         return "tile: give either zoom (Web-Mercator) or m_per_px"
     if has_scale and not layout.coordinates:
         return f"tile: layout '{layout.name}' has no coordinates, so give neither zoom nor m_per_px"

@@ -41,8 +41,9 @@ SCALE_STEPS_M = tuple(step * 10**power for power in range(1, 7) for step in (1, 
 def draw_figure(task: Task, path: Path) -> None:
     """Draw a split's cities and decentrality into a PDF, PNG or SVG file, whole or not at all."""
     check_format(path)
-    if not task.test.has_coordinates:
-        raise UsageError(f"{task.dataset.name} has no coordinates, so there is no map to draw.")
+    if not (task.test.has_coordinates and task.test.has_scale):
+        lacking = "scale" if task.test.has_coordinates else "coordinates"
+        raise UsageError(f"{task.dataset.name} has no {lacking}, so there is no map to draw.")
     figure = _figure(task)
     save_figure(figure, path, dots_per_inch=DOTS_PER_INCH)
 

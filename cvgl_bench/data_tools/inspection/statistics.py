@@ -32,7 +32,8 @@ class CityStatistics:
     distance from a query to the nearest other. not_covering: share of queries with a cover that does not
     contain them, by the coordinates in the names. shared_positives: share of test queries whose positive is
     also that of a training query. training_distance_m: median distance from a test query to the nearest
-    training query. Without coordinates there is nothing but counts and shared positives.
+    training query. Without coordinates or scale there is nothing but counts and shared
+    positives.
     """
 
     city: str
@@ -73,7 +74,7 @@ def _city(task: Task, city: str, part: Split) -> CityStatistics:
     train = task.train
     of_test, of_train = _rows(task.test.queries, city), _rows(train.queries, city)
     own = of_test if len(of_test) else of_train
-    if not part.has_coordinates:
+    if not (part.has_coordinates and part.has_scale):
         return _counts(task, city, part, own, train_queries=len(of_train), test_queries=len(of_test))
     tiles = part.references.iloc[_rows(part.references, city)]
     centre = mean_place(tiles["lat"], tiles["lon"])
@@ -108,7 +109,7 @@ def _city(task: Task, city: str, part: Split) -> CityStatistics:
 def _counts(
     task: Task, city: str, part: Split, own: NDArray[np.int64], *, train_queries: int, test_queries: int
 ) -> CityStatistics:
-    """Return what is known of a city whose places have no coordinates."""
+    """Return what is known of a city whose places have no coordinates, or whose tiles no scale."""
     return CityStatistics(
         city=city,
         tiles=len(_rows(part.references, city)),
