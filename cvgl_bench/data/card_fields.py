@@ -35,7 +35,7 @@ def _model() -> type[BaseModel]:
     # Importing pydantic takes a tenth of a second, which `--help` would pay for nothing.
     from pydantic import BaseModel, ConfigDict, Field, create_model
 
-    strict = ConfigDict(extra="forbid")
+    strict = ConfigDict(extra="forbid", allow_inf_nan=False)
     name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     part = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -70,7 +70,7 @@ def _model() -> type[BaseModel]:
 def _image_models() -> tuple[type[BaseModel], type[BaseModel]]:
     from pydantic import ConfigDict, Field, create_model
 
-    strict = ConfigDict(extra="forbid")
+    strict = ConfigDict(extra="forbid", allow_inf_nan=False)
     size = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
     positive = Annotated[float, Field(gt=0)]
     # A whole zoom stays one: tile services have no others.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 import cvgl_bench
 from cvgl_bench.data.card_fields import checked_fields
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.foundation.errors import DataError, UnknownNameError, in_one_line
 from cvgl_bench.foundation.registry import Registry
+from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 
 
 def cards_folder() -> Path:
@@ -39,8 +38,8 @@ def read_card(path: Path | str) -> Dataset:
     """Read and check a card; DataError names the file and the field."""
     path = Path(path)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YamlError) as error:
         raise DataError(f"Card {path} cannot be read: {in_one_line(error)}.") from None
     if not isinstance(values, dict):
         raise DataError(f"Card {path} is not a YAML mapping of field to value.")

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-import yaml
-
-from cvgl_bench.foundation.errors import OptionError, in_one_line, suggest
+from cvgl_bench.foundation.errors import OptionError, suggest
+from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -120,11 +119,9 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 def _yaml_value(assignment: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise OptionError(
-            f"'--set {assignment}': the value cannot be read as YAML ({in_one_line(error)})."
-        ) from None
+        return read_yaml(text)
+    except YamlError as error:
+        raise OptionError(f"'--set {assignment:.100}': the value cannot be read as YAML ({error}).") from None
 
 
 def _coerce(name: str, hint: Any, value: Any, origin: str) -> Any:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from cvgl_bench.foundation.errors import OptionError, in_one_line, suggest
+from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
@@ -49,8 +48,8 @@ def find_published(method: type[Method], dataset: str) -> Traversable:
 def read_recipe(recipe: Traversable | Path) -> dict[str, dict[str, Any]]:
     """Read a recipe into its sections, or raise OptionError naming the file."""
     try:
-        data = yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = read_yaml(recipe.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, YamlError) as error:
         raise OptionError(f"{recipe} cannot be read as a recipe: {in_one_line(error)}.") from None
     if not isinstance(data, dict):
         raise OptionError(f"{recipe} is not a recipe: it must hold the sections {', '.join(SECTIONS)}.")

@@ -17,6 +17,7 @@ from cvgl_bench.data.variants import PLAIN, Variant, default_sweep, find_variant
 from cvgl_bench.data.worlds import world_root
 from cvgl_bench.foundation.errors import CvglError, UsageError, in_one_line
 from cvgl_bench.foundation.whole_files import write_text
+from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.running.folder import REQUEST, WEIGHTS, claimed, make_folder
 from cvgl_bench.running.offers import Offers
@@ -143,7 +144,7 @@ def finished_request(folder: Path, plugins: Offers) -> Request:
 def _saved_request(folder: Path) -> tuple[Request, str]:
     """Return the request that a run was started with, its options as values, and the run's id."""
     try:
-        saved = yaml.safe_load((folder / REQUEST).read_text(encoding="utf-8"))
+        saved = read_yaml((folder / REQUEST).read_text(encoding="utf-8"))
         asked = dict(saved["request"])
         for name in ("data_root", "checkpoint"):
             asked[name] = None if asked[name] is None else Path(asked[name])
@@ -154,7 +155,7 @@ def _saved_request(folder: Path) -> tuple[Request, str]:
             for name, value in options.items()
         }
         return Request(**asked, values={REQUEST: values}), saved["id"]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, YamlError) as error:
         raise UsageError(
             f"{folder} does not say what was run: its {REQUEST} cannot be read ({in_one_line(error)})."
         ) from None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cvgl_bench.foundation.errors import ResultError
+from cvgl_bench.foundation.errors import ResultError, in_one_line
+from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 from cvgl_bench.scoring.results import FileName
 
 PublishedMetric = Literal["recall@1", "recall@5", "recall@10", "recall@1%", "hit_rate"]
@@ -56,10 +56,9 @@ class Published(_Strict):
 def read_published(path: Path) -> Published:
     """Read one file of published figures, or raise ResultError naming the file and field."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Published.model_validate(data)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ResultError(f"{path} cannot be read as published figures: {error}.") from None
+        return Published.model_validate(read_yaml(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, YamlError) as error:
+        raise ResultError(f"{path} cannot be read as published figures: {in_one_line(error)}.") from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
