@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Any
 
@@ -67,6 +68,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; an expected error becomes one message and its exit code."""
+    # As Ctrl-C does, so that what is half-written is removed and no process stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli(prog_name="cvgl-bench")
     except CvglError as error:

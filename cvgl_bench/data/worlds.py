@@ -22,7 +22,7 @@ def world_root(dataset: Dataset) -> Path:
         )
     plan = plans[dataset.generated]
     root = cache_folder() / WORLDS / f"{plan.name}-{minicity.plan_digest(plan)}"
-    if not minicity.is_complete(root):
+    if not minicity.holds(plan, root):
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

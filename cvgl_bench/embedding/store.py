@@ -26,6 +26,7 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.embedding.images import Keep, gather
 from cvgl_bench.embedding.keys import Facts, split_facts
 from cvgl_bench.foundation import cache
+from cvgl_bench.foundation.locks import workplace
 from cvgl_bench.foundation.whole_files import unfinished_name
 from cvgl_bench.method import View
 from cvgl_bench.networks.checkpoints import file_sha256
@@ -126,27 +127,26 @@ class EmbeddingStore:
         self._make_room(size)
         place = self._place(key)
         unfinished = unfinished_name(place)
-        try:
-            unfinished.mkdir(parents=True)
-            _write_rows(unfinished / ROWS, chain([first], batches), shape)
+        with workplace(unfinished):
+            whole = unfinished / place.name
+            whole.mkdir()
+            _write_rows(whole / ROWS, chain([first], batches), shape)
             manifest = {
                 "title": _title(key),
                 "key": key,
                 "shape": shape,
-                "sha256": file_sha256(unfinished / ROWS),
+                "sha256": file_sha256(whole / ROWS),
             }
             text = json.dumps(manifest, indent=2) + "\n"
-            (unfinished / cache.MANIFEST).write_text(text, encoding="utf-8")
-            return self._publish(unfinished, key)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            (whole / cache.MANIFEST).write_text(text, encoding="utf-8")
+            return self._publish(whole, key)
 
-    def _publish(self, unfinished: Path, key: Facts) -> NDArray[np.float32]:
+    def _publish(self, whole: Path, key: Facts) -> NDArray[np.float32]:
         """Rename a whole entry into its place, unless another process was first, and return its rows."""
         place = self._place(key)
         for _ in range(ATTEMPTS):
             try:
-                os.rename(unfinished, place)
+                os.rename(whole, place)
                 return np.load(place / ROWS, mmap_mode="r", allow_pickle=False)
             except OSError:
                 if not place.is_dir():

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvgl_bench.foundation.locks import LOCK, is_kept
+
 EMBEDDINGS, WORLDS, VERIFIED = "embeddings", "worlds", "verified"
 KINDS = (EMBEDDINGS, WORLDS, VERIFIED)
 """Folders inside the cache folder, one for each kind of entry."""
@@ -18,8 +20,8 @@ KINDS = (EMBEDDINGS, WORLDS, VERIFIED)
 MANIFEST = "manifest.json"
 """What an entry is, in a file inside it; its `title` is what a list shows."""
 
-ABANDONED_S = 3600.0
-"""An unfinished entry that nothing was written to for so long was left behind by a killed process."""
+STARTING_S = 60.0
+"""After so long without a write, an unfinished entry without a lock was left behind by a killed process."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,10 @@ class CacheEntry:
 
     @property
     def in_progress(self) -> bool:
-        """Whether another process may be writing it."""
-        return not self.whole and self.idle_s < ABANDONED_S
+        """Whether a process is writing it: its lock is held, or it is so new that it may have none yet."""
+        if self.whole:
+            return False
+        return is_kept(self.path) if (self.path / LOCK).exists() else self.idle_s < STARTING_S
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:

@@ -43,7 +43,8 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()
             raise yaml.MarkedYAMLError(
-                problem=f"'*{event.anchor}' repeats another value; write it out", problem_mark=event.start_mark
+                problem=f"'*{event.anchor}' repeats another value; write it out",
+                problem_mark=event.start_mark,
             )
         self._depth += 1
         if self._depth > MOST_DEPTH:

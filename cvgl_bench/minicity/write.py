@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,12 +12,16 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.foundation.locks import workplace
+from cvgl_bench.foundation.processes import follow_parent
+from cvgl_bench.minicity.contents import Contents, contents
 from cvgl_bench.minicity.labels import SPLIT_FILES, split_folder
 from cvgl_bench.minicity.region import RegionLines, write_region
 from cvgl_bench.minicity.world import WorldPlan, plan_digest, regions
 
 MARKER = "minicity.json"
 """Written last, so a folder that holds it is whole."""
+REMEDY = "Remove it, in the cache by `cvgl-bench cache clear --kind worlds`, and run again."
 AHEAD_PER_WORKER = 2
 """Regions handed out before their turn: bounds what waits in memory, however large the world."""
 
@@ -35,21 +38,22 @@ def generate(
 ) -> None:
     """Write the world of `plan` to `root`, unless it is there already.
 
-    The files are written to a temporary folder next to `root`, which takes its place at the end; of two
-    processes that do this at once, the later finds the work done. `progress` is called with the images
-    written so far and in all.
+    The files are written to a folder next to `root`, which takes its place at the end. Of two processes
+    that do this at once the later waits and finds the work done, and what a killed one left is removed.
+    `progress` is called with the images written so far and in all.
 
-    Raises `DataError` where `root` holds something else, or the disk does not take the files.
+    Raises `DataError` where `root` holds something else or a world that was damaged since, or the disk
+    does not take the files.
     """
     root = Path(root)
-    if _holds(plan, root):
+    if holds(plan, root):
         return
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=root.parent, prefix=f".{root.name}-partial-", ignore_cleanup_errors=True
-        ) as folder:
-            partial = Path(folder) / root.name
+        unfinished = root.with_name(f".{root.name}-partial")
+        with workplace(unfinished, wait=True):
+            if holds(plan, root):
+                return
+            partial = unfinished / root.name
             _write(plan, partial, workers or _processors(), progress or _silent)
             _publish(plan, partial, root)
     except OSError as error:
@@ -64,15 +68,35 @@ def generate(
         ) from error
 
 
-def _holds(plan: WorldPlan, root: Path) -> bool:
+def holds(plan: WorldPlan, root: Path) -> bool:
+    """Return whether `root` holds the world of `plan`; DataError for another one, or a damaged one."""
     if not is_complete(root):
         return False
-    found = json.loads((root / MARKER).read_text())["digest"]
+    try:
+        marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
+        found, written = marker["digest"], marker.get("contents")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(
+            f"{root}: its {MARKER} is damaged, so that nobody knows what it holds. {REMEDY}"
+        ) from None
     if found != plan_digest(plan):
         raise DataError(
             f"{root}: holds a world of other sizes or version ({found}). Remove it or name another folder."
         )
+    there = contents(root)
+    # Worlds of earlier versions do not say what they hold.
+    if written is not None and written != there._asdict():
+        raise DataError(
+            f"{root}: the world was changed since it was written ({_change(there, written)}). {REMEDY}"
+        )
     return True
+
+
+def _change(there: Contents, written: dict[str, object]) -> str:
+    name = next(name for name, value in there._asdict().items() if value != written.get(name))
+    if name == "lists":
+        return "its label lists differ"
+    return f"{getattr(there, name):,} {name} instead of {written.get(name)}"
 
 
 def _publish(plan: WorldPlan, partial: Path, root: Path) -> None:
@@ -81,7 +105,7 @@ def _publish(plan: WorldPlan, partial: Path, root: Path) -> None:
     except OSError:
         if not root.exists():
             raise
-        if not _holds(plan, root):
+        if not holds(plan, root):
             raise DataError(
                 f"{root}: is not empty and not a generated world. Remove it or name another folder."
             ) from None
@@ -113,7 +137,8 @@ def _write(plan: WorldPlan, root: Path, workers: int, progress: Progress) -> Non
         panoramas += len(lines.labels)
         progress(done, total)
     counts = {"tiles": len(plan.cities) * plan.tiles_per_city, "panoramas": panoramas}
-    marker = {"name": plan.name, "digest": plan_digest(plan), **counts}
+    held = contents(root)._asdict()
+    marker = {"name": plan.name, "digest": plan_digest(plan), **counts, "contents": held}
     (root / MARKER).write_text(json.dumps(marker, indent=2) + "\n")
 
 
@@ -122,14 +147,20 @@ def _drawn(plan: WorldPlan, root: Path, workers: int) -> Iterator[RegionLines]:
     if workers == 1:
         yield from (write_region(plan, region, root) for region in regions(plan))
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent) as pool:
         waiting = deque()
-        for region in regions(plan):
-            waiting.append(pool.submit(write_region, plan, region, root))
-            if len(waiting) > AHEAD_PER_WORKER * workers:
+        try:
+            for region in regions(plan):
+                waiting.append(pool.submit(write_region, plan, region, root))
+                if len(waiting) > AHEAD_PER_WORKER * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            # Broken off, it waits for the regions that are being drawn, and not for all that were handed out.
+            for future in waiting:
+                future.cancel()
 
 
 def _append(plan: WorldPlan, root: Path, lines: RegionLines) -> None:

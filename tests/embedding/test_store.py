@@ -206,7 +206,7 @@ def test_batches_are_written_as_they_come(make_store, split, tmp_path):
     def batches():
         for _ in range(5):
             yield np.ones((100, 256), np.float32)
-            sizes.append(next((tmp_path / "embeddings").glob(f".*/{ROWS}")).stat().st_size)
+            sizes.append(next((tmp_path / "embeddings").glob(f".*/*/{ROWS}")).stat().st_size)
 
     make_store().embed(lambda view, keep: keep(batches(), 500), FACTS, split, view="query")
     steps = np.diff(sizes)
@@ -275,12 +275,8 @@ def test_a_killed_writer_leaves_nothing_that_counts_and_is_cleaned_up_after(keep
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True)
     assert done.returncode == -9, done.stderr
     (left,) = cache.entries(tmp_path, "embeddings")
-    assert not left.whole and left.in_progress
+    assert not left.whole and not left.in_progress, "its lock went with the process"
     assert keep() == 1
-    assert len(cache.entries(tmp_path, "embeddings")) == 2, "it may still be written to"
-    for path in (*left.path.iterdir(), left.path):
-        os.utime(path, (0, 0))
-    keep(weights="other")
     assert all(found.whole for found in cache.entries(tmp_path, "embeddings"))
 
 

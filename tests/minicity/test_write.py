@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +17,7 @@ import pytest
 from PIL import Image
 
 from cvgl_bench.foundation.errors import DataError
-from cvgl_bench.minicity import generate, is_complete, write
+from cvgl_bench.minicity import generate, holds, is_complete, write
 from cvgl_bench.minicity.labels import SPLIT_FILES
 from cvgl_bench.minicity.region import RegionLines
 
@@ -93,19 +97,88 @@ def test_an_interrupted_world_leaves_nothing(small, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_process_leaves_no_world(tmp_path):
-    code = (
-        "import sys, pathlib; from cvgl_bench.minicity import MINI_DRESS, generate;"
-        "generate(MINI_DRESS, pathlib.Path(sys.argv[1]), workers=1)"
+GENERATE = """
+import dataclasses, pathlib, signal, sys
+from cvgl_bench.minicity import MINI_DRESS, generate
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sizes = {"tile_px": 16, "panorama_px": (8, 16), "region_tiles": 2, "supersample": 1}
+    generate(dataclasses.replace(MINI_DRESS, **sizes), pathlib.Path(sys.argv[1]), workers=2)
+"""
+
+
+def children(process: int) -> list[int]:
+    lines = subprocess.check_output(["ps", "-eo", "ppid=,pid="], text=True).splitlines()
+    pairs = [map(int, line.split()) for line in lines]
+    return [pid for parent, pid in pairs if parent == process]
+
+
+def is_alive(process: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True).stdout
+    return bool(state) and not state.startswith(b"Z")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_process_leaves_no_world_and_no_workers(small, number, tmp_path):
+    root, script = tmp_path / "world", tmp_path / "generate.py"
+    script.write_text(GENERATE)
+    process = subprocess.Popen(
+        [sys.executable, script, root],
+        cwd=REPOSITORY,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
-    root = tmp_path / "world"
-    process = subprocess.Popen([sys.executable, "-c", code, str(root)], cwd=REPOSITORY)
     deadline = time.monotonic() + 60
     while not list(tmp_path.rglob("*.jpg")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.kill()
+    workers = children(process.pid)
+    process.send_signal(number)
     process.wait()
-    assert list(tmp_path.rglob("*.jpg")) and not root.exists() and not is_complete(root)
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(workers) >= 2 and not any(map(is_alive, workers))
+    assert not root.exists()
+    assert (number == signal.SIGTERM) == (not list(tmp_path.rglob("*.jpg"))), "a kill -9 leaves its files"
+    generate(small, root, workers=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["generate.py", "world"]
+
+
+def test_a_second_writer_waits_and_finds_the_work_done(small, tmp_path, monkeypatch):
+    root, started = tmp_path / "world", threading.Event()
+    drawn = []
+
+    def slow(plan, region, partial):
+        drawn.append(region)
+        started.set()
+        time.sleep(0.2)
+        return RegionLines(region.city, [], [], region.first_panorama)
+
+    monkeypatch.setattr(write, "write_region", slow)
+    first = threading.Thread(target=generate, args=(small, root), kwargs={"workers": 1})
+    first.start()
+    started.wait()
+    generate(small, root, workers=1)
+    first.join()
+    assert len(drawn) == 2 and list(tmp_path.iterdir()) == [root]
+
+
+def test_a_world_that_was_changed_is_named_and_not_used(small, small_root, tmp_path):
+    lists = Path("splits_new", "Rio", "satellite_list.txt")
+    image = next((small_root / "Rio" / "panorama").iterdir()).relative_to(small_root)
+
+    def refused(name, change, words):
+        root = tmp_path / name
+        shutil.copytree(small_root, root)
+        assert holds(small, root)
+        change(root)
+        with pytest.raises(DataError, match=f"{words}.*cache clear"):
+            holds(small, root)
+
+    refused("list", lambda root: (root / lists).write_text("one.jpg\n"), "its label lists differ")
+    refused("image", lambda root: (root / image).unlink(), "13 images instead of 14")
+    refused("cut", lambda root: (root / image).write_bytes(b""), r"bytes instead of")
+    refused("junk", lambda root: (root / write.MARKER).write_text("junk"), "minicity.json is damaged")
+    refused("list of", lambda root: (root / write.MARKER).write_text("[]"), "minicity.json is damaged")
 
 
 def test_a_full_disk_says_what_to_do(small, tmp_path, monkeypatch):
