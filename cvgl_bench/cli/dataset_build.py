@@ -96,6 +96,10 @@ def _print(made: Made, task: Task) -> None:
         click.echo(f"{table}\n")
     if made.missing_tiles:
         click.echo(f"{made.missing_tiles:,} tiles left out: no imagery")
+    if made.renewed:
+        click.echo(f"{made.renewed:,} files of an earlier start made again: their inputs have changed")
+    for kind, count in made.beside.items():
+        click.echo(f"{count:,} files beside the photos left out: {kind}")
     for city, parts in made.queries.items():
         if parts.get("left_out"):
             click.echo(f"{parts['left_out']:,} photos of {city} left out: between training and test")

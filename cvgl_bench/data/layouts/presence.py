@@ -12,6 +12,7 @@ from cvgl_bench.views.image_files import ImageFault, open_image
 
 if TYPE_CHECKING:
     import pandas as pd
+    from PIL import Image
 
     from cvgl_bench.data.splits import Split
 
@@ -59,8 +60,14 @@ def names_in(folder: Path) -> set[str]:
         return set()
 
 
+ORIENTATION = 0x0112
+"""The EXIF tag of how an image must be turned to be upright."""
+ON_ITS_SIDE = (5, 6, 7, 8)
+"""Its values for a quarter turn, with which `read_image` exchanges height and width."""
+
+
 class Header(NamedTuple):
-    """An image's height and width, its format as Pillow calls it, and what is wrong with it, if anything."""
+    """An image's height and width once upright, its format as Pillow calls it, and what is wrong with it."""
 
     size_px: tuple[int, int]
     format: str
@@ -71,9 +78,18 @@ def read_header(path: Path) -> Header:
     """Read an image's header; the pixels are left alone."""
     try:
         with open_image(path) as image:
-            return Header((image.height, image.width), image.format or "", None)
+            return Header(_upright_size(image), image.format or "", None)
     except ImageFault as error:
         return Header((0, 0), "", error.fault)
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    # Not the method of PNG files, which would decode them to look for what may stand behind the pixels.
+    from PIL import Image
+
+    orientation = Image.Image.getexif(image).get(ORIENTATION)
+    size = (image.height, image.width)
+    return size[::-1] if orientation in ON_ITS_SIDE else size
 
 
 def _listed(table: pd.DataFrame, row: int) -> str:

@@ -13,9 +13,10 @@ import yaml
 from cvgl_bench.data_tools.building.inputs import Inputs
 from cvgl_bench.data_tools.building.options import BuildOptions
 from cvgl_bench.data_tools.building.parts import Query
-from cvgl_bench.data_tools.building.photos import vertical_deg
+from cvgl_bench.data_tools.building.photos import FULL_SPHERE_DEG, panorama_vertical_deg, vertical_deg
 from cvgl_bench.data_tools.building.sheets import Sheet
 from cvgl_bench.foundation.whole_files import write_text
+from cvgl_bench.views.images import Size
 
 EDITION = "built"
 RECORD = "build.json"
@@ -55,7 +56,7 @@ def describe(
         "cities": cities,
         "splits": splits,
         "tile": _tile_facts(cities, given.pieces),
-        "panorama": _photo_facts(queries, options, given.panorama),
+        "panorama": _photo_facts(queries, options, given.size),
         "label_editions": [EDITION],
         "counts": {"tiles": tiles, "queries": len(queries)},
         "licence": options.licence,
@@ -73,9 +74,13 @@ def _tile_facts(cities: Sequence[str], pieces: Sequence[Sheet]) -> dict[str, Any
     return {**facts, "m_per_px": one.pop() if len(one) == 1 else scales}
 
 
-def _photo_facts(queries: Sequence[Query], options: BuildOptions, panorama: bool) -> dict[str, Any]:
-    if panorama:
-        return {"size_px": [options.panorama_width_px // 2, options.panorama_width_px]}
+def _photo_facts(
+    queries: Sequence[Query], options: BuildOptions, panorama_size: Size | None
+) -> dict[str, Any]:
+    if panorama_size is not None:
+        vertical = panorama_vertical_deg(queries[0].photo.size_px)
+        facts = {} if vertical == FULL_SPHERE_DEG else {"vertical_deg": vertical}
+        return {"size_px": list(panorama_size), **facts}
     size, times = Counter(query.photo.size_px for query in queries).most_common(1)[0]
     across = options.field_of_view_deg or 0.0
     facts = {"horizontal_deg": across, "vertical_deg": round(vertical_deg(across, size), 3)}

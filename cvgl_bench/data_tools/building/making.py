@@ -14,23 +14,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cvgl_bench.data_tools.building import card, lists, photos, sheets
+from cvgl_bench.data_tools.building import card, lists, photos, sheets, stale
 from cvgl_bench.data_tools.building.card import RECORD
 from cvgl_bench.data_tools.building.inputs import Inputs
 from cvgl_bench.data_tools.building.labels import label
 from cvgl_bench.data_tools.building.options import BuildOptions
 from cvgl_bench.data_tools.building.parts import Query, assign_parts
+from cvgl_bench.data_tools.building.photo_files import left_out
 from cvgl_bench.data_tools.building.photos import Fault
 from cvgl_bench.data_tools.building.sheets import Sheet, SheetProvider
 from cvgl_bench.data_tools.fetch.client import Client
 from cvgl_bench.data_tools.fetch.download import FAILURES, download
 from cvgl_bench.data_tools.fetch.threads import in_threads
 from cvgl_bench.foundation.errors import DataError, UsageError
+from cvgl_bench.foundation.locks import workplace
 from cvgl_bench.foundation.progress import Progress
 from cvgl_bench.foundation.whole_files import remove_unfinished, write_text
-from cvgl_bench.views.images import read_image
+from cvgl_bench.views.images import Size, read_image
 
 CARD = "card.yaml"
+PARTIAL = ".build_partial"
+"""Kept by the process that builds."""
 SHOWN_FAULTS = 5
 MOST_LATITUDE = 90
 FREE_OPTIONS = ("skip_bad", "title", "licence")
@@ -44,8 +48,9 @@ class Made:
     """A data set that was built, and what was left out of it.
 
     missing_tiles: places of the grid without imagery. outside: photos that no tile shows, or none in
-    its central half. queries: by city, how many `train` and `test`, or are `whole` where the city is not
-    split, and how many were `left_out` between training and test.
+    its central half. beside: other files of the folder of photos, by their kind. renewed: files of an
+    earlier start that were made from other inputs. queries: by city, how many `train` and `test`, or are
+    `whole` where the city is not split, and how many were `left_out` between training and test.
     remarks: what is odd about the imagery.
     """
 
@@ -53,6 +58,8 @@ class Made:
     tiles: int = 0
     missing_tiles: int = 0
     outside: int = 0
+    beside: dict[str, int] = field(default_factory=dict)
+    renewed: int = 0
     queries: dict[str, dict[str, int]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -65,12 +72,25 @@ def make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: 
     reason for anything that cannot be used, unless `options.skip_bad` leaves it out.
     """
     _require_free(root, options, name)
+    try:
+        with workplace(root / PARTIAL):
+            _require_free(root, options, name)
+            return _make(options, root, name=name, client=client, bars=bars)
+    except BlockingIOError:
+        raise UsageError(f"Another process builds in {root}. Let it end, or choose another folder.") from None
+    except OSError as error:
+        raise DataError(f"{root} cannot be written: {error.strerror or error}.") from None
+
+
+def _make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: Bars) -> Made:
     given = _read(options, client)
     if name in {sheet.city for sheet in given.pieces}:
         raise UsageError(f"The data set and one of its cities are both called '{name}'; give another --name.")
-    root.mkdir(parents=True, exist_ok=True)
     write_text(root / RECORD, _record(options, name))
-    made = Made(root / CARD)
+    made = Made(root / CARD, beside=given.beside)
+    made.renewed += stale.clear_stale(
+        root, "tiles", stale.tiles_made_from(given.pieces, f".{options.tile_format}")
+    )
     there = _cut(root, given, options, bars, made)
     queries = _queries(given, there, options, made)
     with_queries = {query.city for query in queries}
@@ -78,7 +98,8 @@ def make(options: BuildOptions, root: Path, *, name: str, client: Client, bars: 
     queries = assign_parts(queries, cities, options=options)
     made.queries = {city: dict(Counter(q.part for q in queries if q.city == city)) for city in cities}
     used = [query for query in queries if query.part != "left_out"]
-    bad = _store(root, used, options, given.panorama, bars)
+    made.renewed += stale.clear_stale(root, "photos", stale.photos_made_from(used, given.size))
+    bad = _store(root, used, given.size, bars)
     _refuse_faults(bad, options)
     made.faults = given.faults + bad
     used = [query for query in used if query.photo.path not in {fault.path for fault in bad}]
@@ -96,20 +117,27 @@ def _read(options: BuildOptions, client: Client) -> Inputs:
     """Look at all photos and images; DataError for those that cannot be used, unless they are skipped."""
     found, faults = photos.read_photos(options)
     panorama = photos.choose_kind(found, options)
+    size = None
     if panorama:
-        faults += [fault for photo in found if (fault := photos.heading_fault(photo))]
-        found = [photo for photo in found if photo.heading_deg is not None]
+        unfit = {photo.path: fault for photo in found if (fault := photos.panorama_fault(photo))}
+        faults += unfit.values()
+        found = [photo for photo in found if photo.path not in unfit]
     pyramid = sheets.open_imagery(options, client)
     pieces, image_faults = sheets.read_sheets(options, found, pyramid=pyramid is not None)
     _refuse_faults(faults + image_faults, options)
-    return Inputs(found, pieces, SheetProvider(client, pyramid), panorama, faults + image_faults)
+    if panorama and found:
+        size = photos.stored_size(found, options.panorama_width_px)
+    folder = Path(options.photos)
+    used = [photo.path.relative_to(folder) for photo in found]
+    beside = left_out(folder, used=used, from_table=options.photo_table is not None)
+    return Inputs(found, pieces, SheetProvider(client, pyramid), size, faults + image_faults, beside)
 
 
 def _require_free(root: Path, options: BuildOptions, name: str) -> None:
     """Raise UsageError unless a folder is empty, or holds an earlier start of the same build."""
     path = root / RECORD
     if not path.is_file():
-        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        if root.exists() and (not root.is_dir() or any(child.name != PARTIAL for child in root.iterdir())):
             raise UsageError(f"{root} is not empty; choose another folder.")
         return
     try:
@@ -118,7 +146,7 @@ def _require_free(root: Path, options: BuildOptions, name: str) -> None:
         recorded = {}
     asked = json.loads(_record(options, name))
     differ = [key for key in asked if asked[key] != recorded.get(key) and key not in FREE_OPTIONS]
-    has_files = any(child.name != RECORD for child in root.iterdir())
+    has_files = any(child.name not in (RECORD, stale.INPUTS, PARTIAL) for child in root.iterdir())
     if differ and has_files:
         raise UsageError(
             f"{root} holds a data set that was built with other options ({', '.join(differ)}); choose "
@@ -192,9 +220,7 @@ def _queries(
     raise DataError(f"None of the {len(found)} photos lies in a tile of the imagery.{hint}")
 
 
-def _store(
-    root: Path, queries: Sequence[Query], options: BuildOptions, panorama: bool, bars: Bars
-) -> list[Fault]:
+def _store(root: Path, queries: Sequence[Query], size: Size | None, bars: Bars) -> list[Fault]:
     """Write the photos that are not there yet; return those that cannot be decoded."""
     for city in {query.city for query in queries}:
         folder = root / city / "panorama"
@@ -209,8 +235,7 @@ def _store(
             pixels = read_image(query.photo.path)
         except DataError as error:
             return Fault(query.photo.path, f"cannot be decoded ({error})")
-        width_px = options.panorama_width_px
-        photos.store(query.photo, target, pixels=pixels, panorama=panorama, width_px=width_px)
+        photos.store(query.photo, target, pixels=pixels, size=size)
         return None
 
     faults = []

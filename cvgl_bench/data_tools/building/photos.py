@@ -5,21 +5,24 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cvgl_bench.data.layouts.presence import read_header
-from cvgl_bench.data_tools.building.exif import read_pose
+from cvgl_bench.data_tools.building.exif import crop_of, read_pose
 from cvgl_bench.data_tools.building.options import BuildOptions
+from cvgl_bench.data_tools.building.photo_files import SUFFIXES, PhotoNames, files_in, is_image
 from cvgl_bench.data_tools.building.tables import column_names, position_fault, read_rows
 from cvgl_bench.data_tools.fetch.download import encode
 from cvgl_bench.data_tools.fetch.north import north_aligned
 from cvgl_bench.foundation.errors import DataError, UsageError
 from cvgl_bench.foundation.whole_files import written_whole
-from cvgl_bench.views.images import ImageArray
+from cvgl_bench.views.images import ImageArray, Size
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+FULL_SPHERE_DEG = 180.0
+ROUNDED_DEG = 1.8
+"""A panorama this close to a full sphere is one whose size was rounded."""
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -73,16 +76,19 @@ def read_photos(options: BuildOptions) -> tuple[list[Photo], list[Fault]]:
 
 def _from_table(folder: Path, options: BuildOptions) -> Iterator[Photo | Fault]:
     names = column_names(options.columns)
-    table = Path(options.photo_table or "")
+    table, files = Path(options.photo_table or ""), PhotoNames(folder)
     for row in read_rows(table, names, required=("photo", "lat_deg", "lon_deg")):
-        path = folder / row.file_name("photo")
+        path = files.find(row.file_name("photo"))
         lat, lon = row.position()
         heading = row.number("heading_deg")
         yield _photo(path, row.file_name("photo"), lat, lon, heading, row.text("city") or None)
 
 
 def _from_exif(folder: Path) -> Iterator[Photo | Fault]:
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+    for path in (folder / name for name in files_in(folder) if is_image(name)):
+        if path.suffix.lower() not in SUFFIXES:
+            yield _of_other_kind(path)
+            continue
         try:
             pose = read_pose(path)
         except DataError as error:
@@ -93,6 +99,10 @@ def _from_exif(folder: Path) -> Iterator[Photo | Fault]:
         yield Fault(path, f"is at {reason}") if reason else _photo(path, name, *pose, None)
 
 
+def _of_other_kind(path: Path) -> Fault:
+    return Fault(path, f"is of the kind '{path.suffix}'; known are {', '.join(SUFFIXES)}")
+
+
 def _photo(
     path: Path, name: str, lat: float, lon: float, heading: float | None, city: str | None
 ) -> Photo | Fault:
@@ -100,7 +110,7 @@ def _photo(
     if header.fault:
         return Fault(path, header.fault)
     if path.suffix.lower() not in SUFFIXES:
-        return Fault(path, f"is of the kind '{path.suffix}'; known are {', '.join(SUFFIXES)}")
+        return _of_other_kind(path)
     photo_id = UNSAFE.sub("-", str(Path(name).with_suffix(""))).strip(".")
     return Photo(path, photo_id, lat, lon, heading, city, header.size_px)
 
@@ -128,21 +138,50 @@ def choose_kind(photos: list[Photo], options: BuildOptions) -> bool:
     return panorama
 
 
-def heading_fault(photo: Photo) -> Fault | None:
-    """Return why a panorama cannot be turned north, or None."""
+def panorama_fault(photo: Photo) -> Fault | None:
+    """Return why a photo cannot be stored as a panorama that is turned north, or None."""
+    height, width = photo.size_px
     if photo.heading_deg is None:
         return Fault(photo.path, "has no heading, so that it cannot be turned north")
-    return None
+    if panorama_vertical_deg(photo.size_px) > FULL_SPHERE_DEG:
+        return Fault(photo.path, f"has {width} x {height} px, too high for a circle of 360 degrees")
+    try:
+        part = crop_of(photo.path)
+    except DataError as error:
+        return Fault(photo.path, str(error))
+    return Fault(photo.path, f"is only a part of a panorama by its GPano metadata: {part}") if part else None
 
 
-def store(photo: Photo, target: Path, *, pixels: ImageArray, panorama: bool, width_px: int) -> None:
+def panorama_vertical_deg(size_px: Size) -> float:
+    """Return how high a panorama of `size_px` (height, width) looks, if it looks all around."""
+    vertical = round(360 * size_px[0] / size_px[1], 1)
+    return FULL_SPHERE_DEG if abs(vertical - FULL_SPHERE_DEG) <= ROUNDED_DEG else vertical
+
+
+def stored_size(photos: Sequence[Photo], width_px: int) -> Size:
+    """Return the height and width that panoramas get; DataError where they are of several shapes.
+
+    Those that are wider than 2 to 1 are cut above and below, as CVUSA's are, and stay so.
+    """
+    by_shape = {panorama_vertical_deg(photo.size_px): photo for photo in photos}
+    if len(by_shape) > 1:
+        one, other = list(by_shape.values())[:2]
+        raise DataError(
+            f"{one.path} has {one.size_px[1]} x {one.size_px[0]} px and {other.path} {other.size_px[1]} x "
+            f"{other.size_px[0]} px: panoramas of one data set have one shape; build a data set of each."
+        )
+    return round(width_px * next(iter(by_shape)) / 360), width_px
+
+
+def store(photo: Photo, target: Path, *, pixels: ImageArray, size: Size | None) -> None:
     """Write a photo whole or not at all: a panorama turned north and resized, any other as it is.
 
-    pixels: what the photo shows. Raises DataError where `target` cannot be written.
+    pixels: what the photo shows. size: height and width of a panorama, None for any other photo. Raises
+    DataError where `target` cannot be written.
     """
     with written_whole(target) as temporary:
-        if panorama:
-            turned = north_aligned(pixels, photo.heading_deg or 0.0, (width_px // 2, width_px))
+        if size is not None:
+            turned = north_aligned(pixels, photo.heading_deg or 0.0, size)
             temporary.write_bytes(encode(turned, target.suffix))
         else:
             shutil.copyfile(photo.path, temporary)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvgl_bench.data_tools.building.frames import MercatorFrame
 from cvgl_bench.data_tools.building.geotiff import SQUARE, WEB_MERCATOR, WORLD_M, Placement, zoom_of
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
     from rasterio.vrt import WarpedVRT
 
-COLOURS = 3
+DRIVER = "GTiff"
+"""The only format: GDAL has others that read further files, or fetch them."""
+COLOURS, LEVELS = 3, 256
 MOST_EMPTY = 0.01
 """A tile with a larger share of pixels without imagery is left out; black pixels may count as such."""
 
@@ -44,7 +47,7 @@ def placement(path: Path, *, zoom: float | None = None) -> Placement:
         with warnings.catch_warnings():
             # It is said as an error, by `_require_picture`.
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            source = rasterio.open(path)
+            source = rasterio.open(path, driver=DRIVER)
         with source:
             _require_picture(source)
             to_mercator, width, height = calculate_default_transform(
@@ -80,7 +83,9 @@ def _is_on_the_map(source: DatasetReader, zoom: float | None) -> bool:
 def _require_picture(source: DatasetReader) -> None:
     if source.crs is None:
         raise DataError("does not say where it is")
-    kinds = set(source.dtypes[:COLOURS])
+    kinds = {source.dtypes[band - 1] for band in _bands(source)}
+    if any("NBITS" in source.tags(band, ns="IMAGE_STRUCTURE") for band in _bands(source)):
+        raise DataError("has fewer than 8 bits a sample; convert it by gdal_translate -scale -co NBITS=8")
     if kinds != {"uint8"}:
         raise DataError(
             f"has samples of the kind {kinds.pop()}; convert it by gdal_translate -ot Byte -scale"
@@ -96,8 +101,9 @@ def read_window(path: Path, frame: MercatorFrame, corner: tuple[int, int], size:
     from rasterio.windows import Window
 
     try:
-        with rasterio.open(path) as source:
-            bands = list(range(1, COLOURS + 1)) if source.count >= COLOURS else [1] * COLOURS
+        with rasterio.open(path, driver=DRIVER) as source:
+            bands, colours = _bands(source), _colours(source)
+            white_is_zero = source.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
             if _is_on_the_map(source, frame.zoom):
                 window = Window(*corner, size[1], size[0])
                 pixels, mask = source.read(bands, window=window), source.dataset_mask(window=window)
@@ -106,10 +112,38 @@ def read_window(path: Path, frame: MercatorFrame, corner: tuple[int, int], size:
                     pixels, mask = view.read(bands), view.dataset_mask()
     except rasterio.errors.RasterioError as error:
         raise DataError(f"{path} cannot be read ({error})") from None
+    if colours is not None:
+        pixels = colours[pixels[0]].transpose(2, 0, 1)
+    if white_is_zero:
+        pixels = LEVELS - 1 - pixels
     empty = float((mask == 0).mean())
     if empty > MOST_EMPTY:
         raise Missing(f"{path} has no imagery on {empty:.0%} of a tile")
     return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+
+
+def _bands(source: DatasetReader) -> list[int]:
+    """Return the bands of red, green and blue: as they are named, else the first three, or the only one."""
+    from rasterio.enums import ColorInterp
+
+    meanings = list(source.colorinterp)
+    named = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    if all(meaning in meanings for meaning in named):
+        return [meanings.index(meaning) + 1 for meaning in named]
+    return list(range(1, COLOURS + 1)) if source.count >= COLOURS else [1] * COLOURS
+
+
+def _colours(source: DatasetReader) -> NDArray[np.uint8] | None:
+    """Return the colour (256, 3) of each value of a band, where values are not the colours themselves."""
+    from rasterio.enums import ColorInterp
+
+    if source.colorinterp[0] == ColorInterp.palette:
+        table = np.zeros((LEVELS, COLOURS), np.uint8)
+        for value, colour in source.colormap(1).items():
+            if value < LEVELS:
+                table[value] = colour[:COLOURS]
+        return table
+    return None
 
 
 def _turned(source: DatasetReader, frame: MercatorFrame, corner: tuple[int, int], size: Size) -> WarpedVRT:
@@ -126,7 +160,8 @@ def _turned(source: DatasetReader, frame: MercatorFrame, corner: tuple[int, int]
         transform=Affine(scale_m, 0, left_m, 0, -scale_m, top_m),
         height=size[0],
         width=size[1],
-        resampling=Resampling.bilinear,
+        # Between two numbers of colours lies no colour.
+        resampling=Resampling.bilinear if _colours(source) is None else Resampling.nearest,
         add_alpha=not _knows_its_edges(source),
     )
 

@@ -16,6 +16,7 @@ from cvgl_bench.data.layouts.presence import read_header
 from cvgl_bench.data_tools.building import geotiff, rasters
 from cvgl_bench.data_tools.building.frames import GeoFrame, GroundFrame, MercatorFrame
 from cvgl_bench.data_tools.building.options import BuildOptions
+from cvgl_bench.data_tools.building.photo_files import is_companion
 from cvgl_bench.data_tools.building.photos import Fault, Photo
 from cvgl_bench.data_tools.building.tables import column_names, position_fault, read_rows
 from cvgl_bench.data_tools.fetch.client import Client
@@ -167,6 +168,7 @@ def _geotiffs(imagery: str) -> list[Path]:
     """Return the GeoTIFFs that the imagery is: a file, or those in a folder."""
     place = Path(imagery)
     files = [place] if place.is_file() else sorted(place.glob("*")) if place.is_dir() else []
+    files = [path for path in files if not is_companion(Path(path.name))]
     return [path for path in files if path.suffix.lower() in geotiff.SUFFIXES]
 
 

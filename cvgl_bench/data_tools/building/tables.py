@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cvgl_bench.foundation.errors import DataError, OptionError, suggest
 
 COORDINATES = ("lat_deg", "lon_deg")
+DELIMITERS = ",;\t"
+"""The first is that of a CSV; spreadsheets write the others too, the semicolon where the comma is decimal."""
+DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def column_names(assignments: Sequence[str]) -> dict[str, str]:
@@ -26,9 +30,17 @@ def column_names(assignments: Sequence[str]) -> dict[str, str]:
 class CsvRow:
     """A row of a CSV; its methods name file, line and column in their errors."""
 
-    def __init__(self, path: Path, line: int, values: Mapping[str, str], names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        line: int,
+        values: Mapping[str, str],
+        names: Mapping[str, str],
+        *,
+        decimal: str = ".",
+    ) -> None:
         self._path, self.line = path, line
-        self._values, self._names = values, names
+        self._values, self._names, self._decimal = values, names, decimal
 
     def text(self, column: str) -> str:
         """Return a cell without the spaces around it; '' where the column does not exist."""
@@ -40,7 +52,7 @@ class CsvRow:
         if not text:
             return default
         try:
-            value = float(text)
+            value = float(text.replace(self._decimal, "."))
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
@@ -58,14 +70,14 @@ class CsvRow:
         return lat, lon
 
     def file_name(self, column: str) -> str:
-        """Return a cell that names a file: relative, and not above its folder."""
+        """Return a cell that names a file: relative, and not above its folder; separators become slashes."""
         text = self.text(column)
         if not text:
             raise self.error(f"{column} is empty")
-        path = Path(text)
-        if path.is_absolute() or ".." in path.parts or "\\" in text or "\0" in text:
+        path = Path(text.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or DRIVE.match(text) or "\0" in text:
             raise self.error(f"{column} '{text}' leads out of its folder")
-        return text
+        return path.as_posix()
 
     def error(self, reason: str) -> DataError:
         """Return an error about this row."""
@@ -81,22 +93,47 @@ def position_fault(lat: float, lon: float) -> str | None:
 
 
 def read_rows(path: Path, names: Mapping[str, str], *, required: Sequence[str]) -> Iterator[CsvRow]:
-    """Yield the rows of a CSV with a header; DataError names a missing column and the likeliest one."""
+    """Yield the rows of a CSV with a header, those left out that hold nothing but separators.
+
+    DataError names a missing column and the likeliest one, a column that is there twice, and a row with
+    more cells than there are columns.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            delimiter = _delimiter(file.readline())
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter)
             header = [name.strip() for name in reader.fieldnames or []]
             reader.fieldnames = header
             _require(path, header, [names.get(column, column) for column in required])
+            decimal = "." if delimiter == DELIMITERS[0] else ","
             for values in reader:
-                yield CsvRow(path, reader.line_num, values, names)
+                more = "".join(values.pop(None, [])).strip()
+                if not more and not any((cell or "").strip() for cell in values.values()):
+                    continue
+                row = CsvRow(path, reader.line_num, values, names, decimal=decimal)
+                if more:
+                    raise row.error(
+                        f"it has more cells than the {len(header)} columns of the header: '{more}'"
+                    )
+                yield row
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def _delimiter(header: str) -> str:
+    """Return what separates the columns of a header; what occurs most often, first of all the comma."""
+    return max(DELIMITERS, key=header.count)
+
+
 def _require(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
+    for column in header:
+        if column and header.count(column) > 1:
+            raise DataError(
+                f"{path} has {header.count(column)} columns called '{column}'; leave one of them."
+            )
     for column in required:
         if column not in header:
             raise DataError(

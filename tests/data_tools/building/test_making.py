@@ -16,6 +16,7 @@ from cvgl_bench.data.layouts.labels import read_labels
 from cvgl_bench.data_tools.inspection import verify
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.errors import DataError, UsageError
+from cvgl_bench.foundation.locks import workplace
 from cvgl_bench.minicity import WorldPlan, generate
 from cvgl_bench.plugins import load_plugins
 from cvgl_bench.views.images import read_image
@@ -461,3 +462,43 @@ def test_the_record_says_how_it_was_built(build, field):
     made = build(**field)
     record = json.loads((made.card.parent / "build.json").read_text())
     assert record["name"] == "mine" and record["tile_px"] == 64
+
+
+def test_a_corrected_heading_makes_the_panorama_again_and_no_other(build, field, tmp_path):
+    root = build(**field).card.parent
+    before = tree(root)
+    edit(tmp_path / "photos.csv", ",70\n", ",250\n")
+    made = build(**field)
+    fresh = tree(build("fresh", **field).card.parent)
+    after, names = tree(root), ("build.json", "card.yaml")
+    assert {k: v for k, v in after.items() if k not in names} == {
+        k: v for k, v in fresh.items() if k not in names
+    }
+    changed = [name for name in after if after[name] != before[name] and "/panorama/" in name]
+    assert made.renewed == 1 and len(changed) == 1 and "p07" in changed[0]
+
+
+def test_other_pixels_or_photos_under_the_same_names_are_noticed(build, field, tmp_path):
+    root = build(**field).card.parent
+    noise((256, 256), seed=9).save(tmp_path / "field.png")
+    noise((32, 64), seed=99).save(tmp_path / "photos" / "p03.png")
+    made = build(**field)
+    assert made.renewed == 17, "sixteen tiles and a panorama"
+    fresh = tree(build("fresh", **field).card.parent)
+    assert {k: v for k, v in tree(root).items() if "/" in k} == {k: v for k, v in fresh.items() if "/" in k}
+
+
+def test_a_folder_has_one_builder(build, field, tmp_path):
+    root = build(**field).card.parent
+    with workplace(root / ".build_partial"):
+        with pytest.raises(UsageError, match="Another process builds in .*mine"):
+            build(**field)
+    build(**field)
+
+
+def test_panoramas_of_another_shape_say_so_on_the_card(build, field, tmp_path):
+    for seed, path in enumerate((tmp_path / "photos").iterdir()):
+        noise((16, 64), seed=seed).save(path)
+    card, _, found = load(build(**field, photo_kind="panorama"))
+    assert found.passed, found.problems
+    assert card.panorama["size_px"] == (16, 64) and card.panorama["vertical_deg"] == 90.0

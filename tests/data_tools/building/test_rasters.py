@@ -114,3 +114,57 @@ def test_what_is_no_picture_is_a_fault(utm, tmp_path):
     (tmp_path / "no.tif").write_bytes(b"<html>")
     with pytest.raises(DataError, match="cannot be read"):
         rasters.placement(tmp_path / "no.tif")
+
+
+@pytest.mark.parametrize("zoom", [None, ZOOM])
+def test_a_colour_table_gives_colours(tmp_path, zoom):
+    """On the map's own pixels, and turned, where a value between two numbers would be another colour."""
+    table = {value: (value, 255 - value, value * 7 % 256, 255) for value in range(256)}
+    values = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
+    crs, corner = ("EPSG:3857", (0.0, 0.0)) if zoom is None else ("EPSG:32630", (EAST_M, NORTH_M))
+    transform = rasterio.transform.from_origin(*corner, M_PER_PX, M_PER_PX)
+    with rasterio.open(
+        tmp_path / "a.tif", "w", driver="GTiff", width=300, height=300, count=1, dtype="uint8",
+        crs=crs, transform=transform, photometric="PALETTE",
+    ) as file:  # fmt: skip
+        file.write(values, 1)
+        file.write_colormap(1, table)
+    place = rasters.placement(tmp_path / "a.tif", zoom=zoom)
+    frame = MercatorFrame(place.zoom, place.left_px, place.top_px)
+    tile = rasters.read_window(tmp_path / "a.tif", frame, (100, 100), (64, 64))
+    known = {colour[:3] for colour in table.values()}
+    assert {tuple(map(int, pixel)) for pixel in tile.reshape(-1, 3)} <= known
+    assert len(np.unique(tile.reshape(-1, 3), axis=0)) > 50
+
+
+def test_bands_are_what_they_say_they_are(utm):
+    from rasterio.enums import ColorInterp
+
+    plain = utm("rgb.tif")
+    path = utm("bgr.tif")
+    with rasterio.open(path, "r+") as file:
+        file.write(file.read()[::-1])
+        file.colorinterp = [ColorInterp.blue, ColorInterp.green, ColorInterp.red]
+    place = rasters.placement(plain)
+    frame = MercatorFrame(place.zoom, place.left_px, place.top_px)
+    read = [rasters.read_window(one, frame, (60, 60), (32, 32)) for one in (plain, path)]
+    assert np.array_equal(*read) and not np.array_equal(read[0], read[0][..., ::-1])
+
+
+def test_white_may_be_zero(utm):
+    plain, inverted = utm("grey.tif", count=1), utm("white.tif", count=1, photometric="MINISWHITE")
+    place = rasters.placement(plain)
+    frame = MercatorFrame(place.zoom, place.left_px, place.top_px)
+    read = [rasters.read_window(one, frame, (60, 60), (32, 32)) for one in (plain, inverted)]
+    assert np.array_equal(read[1], 255 - read[0])
+
+
+def test_single_bits_are_refused(utm):
+    with pytest.raises(DataError, match="fewer than 8 bits"):
+        rasters.placement(utm("bits.tif", count=1, nbits=1))
+
+
+def test_no_other_format_is_read_under_the_suffix(tmp_path):
+    (tmp_path / "a.tif").write_text("<VRTDataset rasterXSize='1' rasterYSize='1'/>")
+    with pytest.raises(DataError, match="cannot be read"):
+        rasters.placement(tmp_path / "a.tif")

@@ -45,7 +45,9 @@ def test_bad_positions_name_the_line(tmp_path, lat, lon, text):
         row.position()
 
 
-@pytest.mark.parametrize("name", ["../x.jpg", "/etc/x.jpg", "a/../../x.jpg", "a\\b.jpg", ""])
+@pytest.mark.parametrize(
+    "name", ["../x.jpg", "/etc/x.jpg", "a/../../x.jpg", "..\\x.jpg", "C:\\x.jpg", "\\\\server\\x.jpg", ""]
+)
 def test_names_stay_in_their_folder(tmp_path, name):
     row = rows(tmp_path, f"photo,lat_deg,lon_deg\n{name},1,1\n")[0]
     with pytest.raises(DataError, match="line 2: photo"):
@@ -70,3 +72,18 @@ def test_places_on_the_earth():
     assert position_fault(90, -180) is None
     assert "swapped" in position_fault(120, 30)
     assert "swapped" not in position_fault(120, 95)
+
+
+def test_tables_as_spreadsheets_save_them(tmp_path):
+    windows = rows(tmp_path, "photo,lat_deg,lon_deg\nsub\\a.jpg,1,2\n./b.jpg,3,4\n,,\n ,,\n")
+    assert [row.file_name("photo") for row in windows] == ["sub/a.jpg", "b.jpg"]
+    for delimiter in ";\t":
+        text = "photo;lat_deg;lon_deg\na.jpg;60,5;-24,25\n;;\n".replace(";", delimiter)
+        assert [row.position() for row in rows(tmp_path, text)] == [(60.5, -24.25)]
+
+
+def test_cells_and_columns_that_would_be_lost_are_named(tmp_path):
+    with pytest.raises(DataError, match="line 2: it has more cells than the 3 columns of the header: '5'"):
+        rows(tmp_path, "photo,lat_deg,lon_deg\na.jpg,60,24,5\n")
+    with pytest.raises(DataError, match="2 columns called 'lat_deg'"):
+        rows(tmp_path, "photo,lat_deg,lon_deg,lat_deg\na.jpg,60,24,5\n")
