@@ -95,7 +95,7 @@ def clear_command(kinds: tuple[str, ...], days: float, dry_run: bool, as_json: b
     for entry in () if dry_run else gone:
         try:
             remove(entry)
-        except FileNotFoundError:
+        except (FileNotFoundError, BlockingIOError):
             continue  # Another process was quicker.
         except OSError as error:
             raise DataError(f"{entry.path} cannot be removed: {error.strerror}. Whose is it?") from None

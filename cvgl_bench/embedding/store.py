@@ -127,7 +127,8 @@ class EmbeddingStore:
         self._make_room(size)
         place = self._place(key)
         unfinished = unfinished_name(place)
-        with workplace(unfinished):
+        # Nobody else writes under this name, but somebody may look just now whether anybody does.
+        with workplace(unfinished, wait=True):
             whole = unfinished / place.name
             whole.mkdir()
             _write_rows(whole / ROWS, chain([first], batches), shape)
@@ -164,7 +165,7 @@ class EmbeddingStore:
         for entry in stored:
             abandoned = not entry.whole and not entry.in_progress
             if abandoned or (entry.whole and total + size > self._limit_bytes):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError, BlockingIOError):
                     cache.remove(entry)
                 total -= entry.bytes
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvgl_bench.foundation.locks import LOCK, is_kept
+from cvgl_bench.foundation.locks import LOCK, is_kept, locked
 
 EMBEDDINGS, WORLDS, VERIFIED = "embeddings", "worlds", "verified"
 KINDS = (EMBEDDINGS, WORLDS, VERIFIED)
@@ -78,10 +78,20 @@ def mark_used(path: Path) -> None:
 
 
 def remove(entry: CacheEntry) -> None:
-    """Remove an entry, taking it out of sight first; what cannot be removed stays. Raises OSError."""
+    """Remove an entry, taking it out of sight first; what cannot be removed stays. Raises OSError.
+
+    An unfinished one is kept meanwhile, so that nobody begins to write there: BlockingIOError where
+    somebody has.
+    """
     if not entry.path.is_dir():
         entry.path.unlink(missing_ok=True)
         return
+    lock = entry.path / LOCK
+    with locked(lock) if lock.exists() else contextlib.nullcontext():
+        _remove_folder(entry)
+
+
+def _remove_folder(entry: CacheEntry) -> None:
     doomed = entry.path.with_name(f".{entry.path.name.lstrip('.')}.{os.getpid()}.removed")
     os.rename(entry.path, doomed)
     shutil.rmtree(doomed)

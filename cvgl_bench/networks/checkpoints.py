@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cvgl_bench.foundation.errors import CheckpointError, in_one_line
 from cvgl_bench.foundation.whole_files import written_whole
+from cvgl_bench.networks.foreign import (
+    MEMBERS,
+    WRAPPERS,
+    plain_records,
+    refused_type,
+    unnested,
+    without_prefix,
+)
 
 if TYPE_CHECKING:
     from cvgl_bench.method import Method
@@ -24,12 +32,25 @@ SHOWN_KEYS = 5
 
 READ_SIZE = 1 << 22
 
+DIGEST = "cvgl_bench.sha256"
+"""What the metadata of safetensors call the digest of their contents."""
+LENGTH_BYTES = 8
+"""A safetensors file begins with the length of its header."""
+
 FORMS = "It must be safetensors, or a PyTorch state dict of plain tensors."
 
 
+def _silent(text: str) -> None:
+    """Say nothing."""
+
+
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, *, metadata: dict[str, str]) -> None:
-    """Write tensors as safetensors, whole or not at all, replacing an earlier file."""
+    """Write tensors as safetensors, whole or not at all, replacing an earlier file.
+
+    Their digest stands in the metadata, so that `read_tensors` notices a bit that has changed since.
+    """
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    metadata = {**metadata, DIGEST: _digest(whole)}
     with written_whole(path, error=CheckpointError) as temporary:
         usual = temporary.stat().st_mode
         try:
@@ -41,36 +62,91 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, *, metadata: dict[st
         temporary.chmod(usual)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a state dict from `.safetensors`, or from a PyTorch file that holds nothing but tensors."""
+def read_tensors(path: Path, say: Callable[[str], None] = _silent) -> dict[str, Tensor]:
+    """Read a state dict from safetensors or a PyTorch file, whatever its suffix, without executing code.
+
+    A state dict inside a training checkpoint is found by the usual keys; `say` receives a line then.
+    Raises CheckpointError for anything else, and for a file of ours whose contents are not what was
+    written.
+    """
     if path.is_dir():
         inside = " or ".join(map(str, sorted(path.glob("*.safetensors"))))
         raise CheckpointError(f"{path} is a folder; give a file of weights{inside and ', such as '}{inside}.")
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint {path}.")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError:
+        if _is_safetensors(path):
+            return _read_safetensors(path)
+        with plain_records():
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
+    except UnpicklingError as error:
         # What torch says to it advises to execute the code in the file.
-        raise CheckpointError(f"{path} cannot be read as weights. {FORMS}") from None
+        kind = refused_type(error)
+        raise CheckpointError(
+            f"{path} cannot be read as weights"
+            + (f": it holds a '{kind}', which is code. Save the state dict alone. " if kind else ". ")
+            + FORMS
+        ) from None
     except Exception as error:  # torch.load and safetensors raise many types on a damaged file.
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0] if str(error) else ""
         raise CheckpointError(
             f"{path} cannot be read as weights ({type(error).__name__}: {reason}). {FORMS}"
         ) from None
-    if isinstance(state, dict) and set(state) == {"state_dict"}:
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise CheckpointError(f"{path} holds something other than a state dict of tensors.")
+    state, keys = unnested(content)
+    if state is None:
+        held = f", but {', '.join(map(str, list(content)[:SHOWN_KEYS]))}" if isinstance(content, dict) else ""
+        raise CheckpointError(f"{path} holds something other than a state dict of tensors{held}.")
+    if keys:
+        say(f"{path}: the weights are those under '{keys}'")
     return state
 
 
-def load_weights(path: Path, method: Method, network: nn.Module) -> None:
-    """Load a checkpoint into `network`, refusing it with the keys that differ unless all fit."""
-    state = method.load_checkpoint(read_tensors(path))
+def _is_safetensors(path: Path) -> bool:
+    """Return whether a file begins as safetensors do: the length of a header, then a JSON object."""
+    with path.open("rb") as file:
+        start = file.read(LENGTH_BYTES + 1)
+    return path.suffix == ".safetensors" or (
+        start[LENGTH_BYTES:] == b"{"
+        and int.from_bytes(start[:LENGTH_BYTES], "little") <= path.stat().st_size - LENGTH_BYTES
+    )
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        written = (file.metadata() or {}).get(DIGEST)
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    if written is not None and written != _digest(tensors):
+        raise CheckpointError(
+            f"{path} is damaged: its contents are not those that were written. Take an undamaged copy, or "
+            "remove it and train again."
+        )
+    return tensors
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of contiguous tensors on the CPU: names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def load_weights(
+    path: Path, method: Method, network: nn.Module, *, say: Callable[[str], None] = _silent
+) -> None:
+    """Load a checkpoint into `network`, refusing it with the keys that differ unless all fit.
+
+    say: receives a line for what was left out of the file's names before they fitted.
+    """
     expected = network.state_dict()
+    state, wrappers = without_prefix(read_tensors(path, say), expected, WRAPPERS)
+    state, members = without_prefix(method.load_checkpoint(state), expected, MEMBERS)
+    if wrappers or members:
+        say(f"{path}: all names begin with '{wrappers}{members}', which is left out")
     problems = [
         _listing("missing", sorted(expected.keys() - state.keys())),
         _listing("left over", sorted(state.keys() - expected.keys())),

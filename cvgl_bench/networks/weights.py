@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cvgl_bench.foundation.errors import CheckpointError, CvglError, OptionError, UnknownNameError, suggest
 from cvgl_bench.networks.checkpoints import read_tensors
+from cvgl_bench.networks.foreign import MEMBERS, WRAPPERS, without_prefix
 
 PACKAGE = "package:"
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
@@ -188,8 +189,9 @@ def _with_file_loaded(name: str, state: Mapping[str, Tensor], path: str, **setti
     network = _built(name, num_classes=0, **settings)
     classifier = (network.pretrained_cfg or {}).get("classifier") or ()
     heads = tuple(f"{head}." for head in ([classifier] if isinstance(classifier, str) else classifier))
-    state = {key: tensor for key, tensor in state.items() if not key.startswith(heads)}
     own = network.state_dict()
+    state, _ = without_prefix(state, own, (*WRAPPERS, *MEMBERS))
+    state = {key: tensor for key, tensor in state.items() if not key.startswith(heads)}
     differing = sorted(
         {key for key in own if key not in state or state[key].shape != own[key].shape}
         | (state.keys() - own.keys())

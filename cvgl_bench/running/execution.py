@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -121,21 +122,26 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def build_network(method: Method, checkpoint: Path | None, *, seed: int) -> nn.Module:
-    """Return a method's network on the CPU with the weights of a file, or with the initial ones of a seed."""
+def build_network(
+    method: Method, checkpoint: Path | None, *, seed: int, say: Callable[[str], None] = lambda text: None
+) -> nn.Module:
+    """Return a method's network on the CPU with the weights of a file, or with the initial ones of a seed.
+
+    say: receives what a person should know about the file.
+    """
     seed_everything(seed)
     if checkpoint is None:
         return method.build()
     with weights_replaced():
         network = method.build()
-    load_weights(checkpoint, method, network)
+    load_weights(checkpoint, method, network, say=say)
     return network
 
 
 def _build(run: Run, place: Place) -> nn.Module:
     if run.checkpoint is None and isinstance(run.method, TrainableMethod) and not run.train:
         raise CheckpointError(f"Evaluating '{run.method.name}' without training it needs --checkpoint FILE.")
-    network = build_network(run.method, run.checkpoint, seed=run.options.training.seed)
+    network = build_network(run.method, run.checkpoint, seed=run.options.training.seed, say=run.say)
     if run.options.machine.recompute and run.trains:
         recompute_activations(network)
     return network.to(place.device)

@@ -47,7 +47,11 @@ def claimed(folder: Path) -> Iterator[None]:
                 f"{folder} is no run that can go on: its {REQUEST} cannot be opened ({error.strerror})."
             ) from None
         if (folder / RESULT).exists():
-            raise UsageError(f"The run in {folder} is finished: it has a {RESULT}.")
+            tidy(folder)
+            raise UsageError(
+                f"The run in {folder} is finished: it has a {RESULT}. If it was stopped before it joined the "
+                f"leaderboard, `cvgl-bench leaderboard add {folder}` puts it there."
+            )
         yield
 
 

@@ -15,15 +15,17 @@ from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.splits import Task
 from cvgl_bench.data.variants import PLAIN, Variant, default_sweep, find_variant
 from cvgl_bench.data.worlds import world_root
-from cvgl_bench.foundation.errors import CvglError, UsageError, in_one_line
+from cvgl_bench.foundation.errors import CheckpointError, CvglError, UsageError, in_one_line
+from cvgl_bench.foundation.registry import NAME
 from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 from cvgl_bench.method import TrainableMethod
+from cvgl_bench.networks.checkpoints import file_sha256
 from cvgl_bench.running.folder import REQUEST, WEIGHTS, claimed, make_folder
 from cvgl_bench.running.offers import Offers
 from cvgl_bench.running.options import RunOptions, resolve_run_options
 from cvgl_bench.running.run import Run, run_id
-from cvgl_bench.scoring.results import RESULT
+from cvgl_bench.scoring.results import RESULT, read_result
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def on_variants(
     Everything that can be refused is refused before the first run.
     """
     again = finished_request(folder, plugins)
+    _require_same_weights(folder, again.checkpoint)
     plain = dataclasses.replace(
         again,
         variant=str(PLAIN),
@@ -154,6 +157,7 @@ def _saved_request(folder: Path) -> tuple[Request, str]:
             for section, options in saved["options"].items()
             for name, value in options.items()
         }
+        _check_plain(saved["id"], asked)
         return Request(**asked, values={REQUEST: values}), saved["id"]
     except (OSError, UnicodeDecodeError, YamlError) as error:
         raise UsageError(
@@ -163,6 +167,24 @@ def _saved_request(folder: Path) -> tuple[Request, str]:
         raise UsageError(
             f"{folder} does not say what was run: its {REQUEST} is not what `run` writes."
         ) from None
+
+
+def _check_plain(id: Any, asked: Mapping[str, Any]) -> None:
+    """Raise TypeError for what would be no name of a file, or of anything that is looked up."""
+    if not all(isinstance(asked[name], str) for name in ("method", "dataset", "split", "variant")):
+        raise TypeError
+    if not (isinstance(id, str) and NAME.fullmatch(id)):
+        raise TypeError
+
+
+def _require_same_weights(folder: Path, checkpoint: Path | None) -> None:
+    """Raise CheckpointError for weights that are not those of the folder's record."""
+    recorded = read_result(folder).checkpoint_sha256
+    if checkpoint is not None and recorded is not None and file_sha256(checkpoint) != recorded:
+        raise CheckpointError(
+            f"{checkpoint} is not the file that the run in {folder} evaluated: it has changed since. Put "
+            "that one back, or evaluate this one by `run --eval-only --checkpoint`."
+        )
 
 
 def read_task(

@@ -16,10 +16,10 @@ class LossesFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._text = path.read_text(encoding="utf-8") if path.exists() else ""
         try:
+            self._text = path.read_text(encoding="utf-8") if path.exists() else ""
             self._epochs = {int(row["epoch"]) for row in csv.DictReader(io.StringIO(self._text))}
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, csv.Error):
             raise CheckpointError(f"{path} is not a record of losses; move it away.") from None
 
     def __contains__(self, epoch: int) -> bool:

@@ -11,7 +11,7 @@ from torch import nn
 from cvgl_bench.data.splits import Split, Task
 from cvgl_bench.evaluation.evaluate import Place, evaluate
 from cvgl_bench.evaluation.options import EvaluationOptions
-from cvgl_bench.foundation.errors import TrainingError
+from cvgl_bench.foundation.errors import CheckpointError, TrainingError
 from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.method import Method
 from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
@@ -72,8 +72,13 @@ class Selector:
     def restore(self) -> None:
         """Take up the best epoch that an interrupted run had found."""
         if (self._folder / BEST_EPOCH).exists():
-            record = json.loads((self._folder / BEST_EPOCH).read_text(encoding="utf-8"))
-            self._best, self._best_epoch = record["recall@1"], record["epoch"]
+            try:
+                record = json.loads((self._folder / BEST_EPOCH).read_text(encoding="utf-8"))
+                self._best, self._best_epoch = float(record["recall@1"]), int(record["epoch"])
+            except (OSError, ValueError, KeyError, TypeError):
+                raise CheckpointError(
+                    f"{self._folder / BEST_EPOCH} is damaged, so that the best epoch is unknown. Train again."
+                ) from None
 
     def finish(self, network: nn.Module, last_epoch: int) -> Selection:
         """Load the chosen epoch's weights into `network` and say which it is."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cvgl_bench.foundation.errors import CheckpointError
+from cvgl_bench.foundation.errors import CheckpointError, in_one_line
 from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
 from cvgl_bench.training.loop import Training, mean_losses
 
@@ -74,8 +74,8 @@ def restore_state(state: Training, path: Path) -> None:
         for name in NUMBERS:
             setattr(state, name, numbers[name])
         _restore_generators(state, tensors, numbers)
-    except (KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        reason = in_one_line(error)
         raise CheckpointError(f"{path} is not a training state of this run: {reason}") from None
     state.sums = {name: value.to(_device(state)) for name, value in _under(tensors, SUMS).items()}
     if "neighbours" in tensors:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 
 from cvgl_bench import hookimpl
-from cvgl_bench.foundation.errors import CheckpointError, UsageError
+from cvgl_bench.foundation.errors import CheckpointError, CvglError, UsageError
 from cvgl_bench.networks.checkpoints import read_tensors
 from cvgl_bench.plugins import load_plugins
 from cvgl_bench.ranking import read_outcome
@@ -237,6 +238,63 @@ def test_a_damaged_state_is_refused(world, count, tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="state.safetensors cannot be read"):
         world.resume("cut")
+
+
+def test_one_bit_of_the_state_is_enough(world, count, tmp_path):
+    count(Colours, "loss", kill, {9})
+    with pytest.raises(Killed):
+        world.start("cut")
+    path = tmp_path / "cut" / "state.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="state.safetensors is damaged"):
+        world.resume("cut")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("best.json", b"{"),
+        ("best.json", b""),
+        ("best.json", b"{}"),
+        ("best.json", b"[1]"),
+        ("best.json", b'{"epoch": "x", "recall@1": 1}'),
+        ("losses.csv", b"\xff\xfe"),
+        ("losses.csv", b"epoch\nfirst\n"),
+        ("options.yaml", b"id: ../../evil\n"),
+        ("options.yaml", b"[1, 2]\n"),
+        ("options.yaml", b"a: &a [*a]\n"),
+    ],
+)
+def test_a_small_file_that_is_damaged_is_named(world, count, tmp_path, name, content):
+    count(Colours, "loss", kill, {9})
+    with pytest.raises(Killed):
+        world.start("cut", select="validation", validation_fraction=0.3)
+    (tmp_path / "cut" / name).write_bytes(content)
+    with pytest.raises(CvglError, match=name):
+        world.resume("cut")
+
+
+def test_an_id_that_leads_elsewhere_is_refused_before_training(world, count, tmp_path):
+    steps = count(Colours, "loss", kill, {9})
+    with pytest.raises(Killed):
+        world.start("cut")
+    path, before = tmp_path / "cut" / "options.yaml", len(steps)
+    path.write_text(re.sub("^id: .*", "id: ../../evil", path.read_text(), flags=re.M))
+    with pytest.raises(UsageError, match="options.yaml is not what `run` writes"):
+        world.resume("cut")
+    assert len(steps) == before
+
+
+def test_a_run_that_was_killed_after_its_record_says_how_to_go_on(world, count, tmp_path):
+    count(execution, "tidy", kill, {1})
+    with pytest.raises(Killed):
+        world.start("cut")
+    assert (tmp_path / "cut" / "state.safetensors").exists()
+    with pytest.raises(UsageError, match="is finished.*`cvgl-bench leaderboard add .*cut`"):
+        world.resume("cut")
+    assert not (tmp_path / "cut" / "state.safetensors").exists()
 
 
 def test_what_another_process_finished_meanwhile_is_left_alone(world, count, tmp_path):
