@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import inspect
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -130,7 +132,8 @@ class Plugins:
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             origin = self.origins[implementation.plugin_name]
             try:
-                offers = [named(offer) for offer in implementation.function()]
+                with contextlib.redirect_stdout(sys.stderr):
+                    offers = [named(offer) for offer in implementation.function()]
             except Exception as error:  # Whatever a stranger's code raises, the rest must work.
                 if origin.distribution == OURS:
                     raise
@@ -167,7 +170,9 @@ def load_plugins(
             plugins.broken.append(BrokenPlugin(origin, f"its name is taken by several: {others}"))
             continue
         try:
-            module = entry_point.load()
+            # What it prints must not come among what a command prints.
+            with contextlib.redirect_stdout(sys.stderr):
+                module = entry_point.load()
         except (Exception, SystemExit) as error:  # Whatever a stranger's import raises, the rest must work.
             plugins.broken.append(BrokenPlugin(origin, f"{type(error).__name__}: {error}"))
             continue

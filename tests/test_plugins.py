@@ -275,3 +275,18 @@ def test_a_card_on_disk_is_offered_as_a_path(noise_world):
     hook = hookimpl(module_function("cvgl_datasets", [card]))
     plugins = load_plugins([], [module("data", cvgl_datasets=hook)])
     assert plugins.datasets["noise"].title == "Noise"
+
+
+def test_what_a_plugin_prints_does_not_come_among_what_a_command_prints(installed, capsys):
+    source = """
+from cvgl_bench import hookimpl
+print("hello from a library")
+@hookimpl
+def cvgl_datasets():
+    print("and again")
+    return []
+"""
+    plugins = load_plugins(installed("cvgl-noisy", source))
+    assert len(plugins.datasets) > 0 and not plugins.broken
+    printed = capsys.readouterr()
+    assert printed.out == "" and "hello from a library\nand again\n" in printed.err

@@ -10,12 +10,13 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from click.testing import CliRunner
 
 from cvgl_bench.cli import cli
 from cvgl_bench.foundation import cache
-from cvgl_bench.foundation.errors import CvglError, DataError
+from cvgl_bench.foundation.errors import CvglError, DataError, PluginError
 from cvgl_bench.ranking import neighbours, read_outcome
 from cvgl_bench.training.options import TrainingOptions
 
@@ -436,3 +437,32 @@ def test_expected_errors_are_one_line_and_an_exit_code(noise_world):
     assert done.returncode == 2
     assert done.stderr.startswith("Error: There is no method 'nobody'")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("function", "answer", "words"),
+    [
+        ("build", lambda *_: None, r"build\(\) gives None"),
+        ("prepare", lambda *_: None, r"prepare\(\) gives None"),
+        (
+            "embed",
+            lambda self, network, images, view: network(images).repeat(2, 1),
+            r"embed\(\) gives a tensor",
+        ),
+        ("prepare_pair", lambda *_: None, r"prepare_pair\(\) gives None"),
+        ("loss", lambda *_: {}, r"loss\(\) gives a dict"),
+        (
+            "prepare",
+            lambda self, image, view: torch.zeros(int(image[0, 0, 0]) + 1),
+            "cannot be stacked to a batch .*stack expects each tensor to be equal size",
+        ),
+    ],
+)
+def test_a_method_that_breaks_its_contract_is_named_and_not_scored(run, monkeypatch, function, answer, words):
+    if function == "prepare":
+        prepared = {"query": torch.zeros(3), "reference": torch.zeros(3)}
+        monkeypatch.setattr(MeanColour, "prepare_pair", lambda self, pair, generator: prepared)
+    monkeypatch.setattr(MeanColour, function, answer)
+    done = run("--epochs", "1", "--output", "o", "--no-leaderboard")
+    assert isinstance(done.exception, PluginError) and re.search(words, str(done.exception)), done.output
+    assert not Path("o", "result.json").exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import signal
 import sys
 from typing import Any
@@ -26,6 +28,13 @@ COMMANDS = {
     "plugin": "Start a plugin of your own.",
 }
 """Command to one-line help: `cvgl-bench --help` needs no module but this one, hence no torch."""
+
+
+REFUSED = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+    errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
+"""What a system says of a full disk, or of a place that cannot be used: nothing that a traceback explains."""
 
 
 class LazyGroup(click.Group):
@@ -75,3 +84,18 @@ def main() -> None:
     except CvglError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        _let_go_of_output()
+        place = "the output" if error.filename is None else error.filename
+        click.echo(f"Error: {place}: {error.strerror}. Free space or choose another place.", err=True)
+        sys.exit(CvglError.exit_code)
+
+
+def _let_go_of_output() -> None:
+    """Keep Python from trying at its end to write what could not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from cvgl_bench.data.splits import Split
-from cvgl_bench.foundation.errors import CvglError, DataError
+from cvgl_bench.foundation.errors import CvglError, DataError, PluginError, in_one_line
 from cvgl_bench.method import Method, Pair, TrainableMethod, View
+from cvgl_bench.networks.answers import prepared_image, prepared_pair
 from cvgl_bench.views.images import ImageArray, read_image
 
 
@@ -61,7 +62,17 @@ class _Reported(Dataset[Any]):
 
 
 def _stack_or_report(items: list[Any]) -> Any:
-    return next((item for item in items if isinstance(item, CvglError)), None) or default_collate(items)
+    error = next((item for item in items if isinstance(item, CvglError)), None)
+    if error is not None:
+        return error
+    try:
+        return default_collate(items)
+    except (RuntimeError, TypeError, KeyError) as reason:
+        return PluginError(
+            "The method breaks its contract: what it prepares cannot be stacked to a batch "
+            f"({in_one_line(reason)}). prepare() must give tensors of one shape and type for all images of a "
+            "view, and prepare_pair() for each name."
+        )
 
 
 def _leave_interrupts_to_the_run(worker: int) -> None:
@@ -104,7 +115,7 @@ class ViewImages(Dataset[torch.Tensor]):
         if not self._method.needs_images:
             return torch.empty(0)
         read = self._images.query if self._view == "query" else self._images.reference
-        return self._method.prepare(read(row), self._view)
+        return prepared_image(self._method, self._method.prepare(read(row), self._view))
 
 
 class TrainingPairs(Dataset[dict[str, torch.Tensor]]):
@@ -122,7 +133,8 @@ class TrainingPairs(Dataset[dict[str, torch.Tensor]]):
         x, y = self._fraction[row]
         pair = Pair(query, reference, (float(x * width), float(y * height)))
         try:
-            return self._method.prepare_pair(pair, np.random.default_rng([self._seed, epoch, row]))
+            answer = self._method.prepare_pair(pair, np.random.default_rng([self._seed, epoch, row]))
+            return prepared_pair(self._method, answer)
         except DataError as error:
             raise DataError(f"{self._images.query_path(row)}, or its tile, cannot be used: {error}") from None
 

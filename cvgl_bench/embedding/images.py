@@ -17,6 +17,7 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.foundation.errors import EmbeddingError
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.method import Method, View
+from cvgl_bench.networks.answers import embeddings
 from cvgl_bench.networks.memory import SMALLER_ADVICE, enough_memory
 
 Keep = Callable[[Iterator[NDArray[np.float32]], int], NDArray[np.float32]]
@@ -37,14 +38,14 @@ def autocast(kind: torch.dtype | None, device: torch.device) -> Any:
 
 def gather(batches: Iterator[NDArray[np.float32]], count: int) -> NDArray[np.float32]:
     """Return batches (B, D) of `count` rows in all as one array in memory."""
-    embeddings = np.empty((0, 1), np.float32)
+    gathered = np.empty((0, 1), np.float32)
     done = 0
     for batch in batches:
         if not done:
-            embeddings = np.empty((count, batch.shape[1]), np.float32)
-        embeddings[done : done + len(batch)] = batch
+            gathered = np.empty((count, batch.shape[1]), np.float32)
+        gathered[done : done + len(batch)] = batch
         done += len(batch)
-    return embeddings
+    return gathered
 
 
 def embed_split(
@@ -73,17 +74,18 @@ def embed_split(
     count = len(table) if rows is None else len(rows)
 
     def batches() -> Iterator[NDArray[np.float32]]:
-        done = 0
+        done, width = 0, None
         for images in loader:
             with (
                 enough_memory(f"{len(images)} images", SMALLER_ADVICE),
                 torch.inference_mode(),
                 autocast(kind, device),
             ):
-                batch = method.embed(network, images.to(device, non_blocking=True), view)
-                unit = normalize(batch.float(), dim=1).cpu().numpy()
+                answer = method.embed(network, images.to(device, non_blocking=True), view)
+                answer = embeddings(method, answer, count=len(images), width=width)
+                unit = normalize(answer.float(), dim=1).cpu().numpy()
             _check_finite(unit, names=table["name"].to_numpy(), rows=rows, start=done)
-            done += len(unit)
+            done, width = done + len(unit), unit.shape[1]
             bar.advance(len(unit))
             yield unit
 

@@ -15,6 +15,7 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.method import Locates
+from cvgl_bench.networks.answers import positions, prepared_image
 from cvgl_bench.networks.memory import SMALLER_ADVICE, enough_memory
 
 REFERENCE_ZOOM = 20
@@ -30,7 +31,9 @@ class _PairImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
         query, reference = self._images.query(row), self._images.reference(self._rows[row])
-        return self._method.prepare(query, "query"), self._method.prepare(reference, "reference")
+        images = ((query, "query"), (reference, "reference"))
+        prepared = [prepared_image(self._method, self._method.prepare(*image)) for image in images]
+        return prepared[0], prepared[1]
 
 
 def position_errors(
@@ -79,6 +82,7 @@ def _answers(
         for queries, references in loader:
             with enough_memory(f"{len(queries)} pairs", SMALLER_ADVICE):
                 fraction = method.locate(network, queries.to(device), references.to(device))
+                fraction = positions(method, fraction, count=len(queries))
                 answers.append(fraction.double().cpu().numpy())
             bar.advance(len(queries))
     return np.concatenate(answers)

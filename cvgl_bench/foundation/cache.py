@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.foundation.locks import LOCK, is_kept, locked
 
 EMBEDDINGS, WORLDS, VERIFIED = "embeddings", "worlds", "verified"
@@ -57,7 +58,12 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     if environ.get("CVGL_CACHE"):
         return Path(environ["CVGL_CACHE"])
     base = environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "cvgl-bench"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "cvgl-bench"
+    except RuntimeError:
+        raise DataError(
+            "There is no home directory to keep a cache in. Set CVGL_CACHE to a folder."
+        ) from None
 
 
 def entries(folder: Path, kind: str) -> list[CacheEntry]:

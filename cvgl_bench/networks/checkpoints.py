@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cvgl_bench.foundation.errors import CheckpointError, in_one_line
 from cvgl_bench.foundation.whole_files import written_whole
+from cvgl_bench.networks.answers import loaded_state
 from cvgl_bench.networks.foreign import (
     MEMBERS,
     WRAPPERS,
@@ -144,7 +145,7 @@ def load_weights(
     """
     expected = network.state_dict()
     state, wrappers = without_prefix(read_tensors(path, say), expected, WRAPPERS)
-    state, members = without_prefix(method.load_checkpoint(state), expected, MEMBERS)
+    state, members = without_prefix(loaded_state(method, method.load_checkpoint(state)), expected, MEMBERS)
     if wrappers or members:
         say(f"{path}: all names begin with '{wrappers}{members}', which is left out")
     problems = [

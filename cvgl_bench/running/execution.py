@@ -20,6 +20,7 @@ from cvgl_bench.evaluation.evaluate import Place, evaluate, score
 from cvgl_bench.foundation.cache import cache_folder
 from cvgl_bench.foundation.errors import CheckpointError, UsageError
 from cvgl_bench.method import Method, TrainableMethod
+from cvgl_bench.networks.answers import built_network
 from cvgl_bench.networks.checkpoints import load_weights, save_tensors
 from cvgl_bench.networks.memory import recompute_activations
 from cvgl_bench.networks.weights import weights_replaced
@@ -131,9 +132,9 @@ def build_network(
     """
     seed_everything(seed)
     if checkpoint is None:
-        return method.build()
+        return built_network(method, method.build())
     with weights_replaced():
-        network = method.build()
+        network = built_network(method, method.build())
     load_weights(checkpoint, method, network, say=say)
     return network
 

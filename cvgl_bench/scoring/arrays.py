@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvgl_bench.data.card_fields import DEFAULT_DECENTRALITY_EDGES
 from cvgl_bench.foundation import geo
-from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.foundation.errors import DataError, EmbeddingError
 from cvgl_bench.ranking import Outcome, rank
 from cvgl_bench.scoring.metrics import METRICS, Metric
 from cvgl_bench.scoring.results import Metrics
@@ -76,6 +76,12 @@ def score(
     """
     queries, references = len(query_embeddings), len(reference_embeddings)
     truth = _reference_rows("truth", truth)
+    lost = np.flatnonzero(truth < 0)
+    if len(lost):
+        raise EmbeddingError(
+            f"truth names no positive for query {lost[0]} ({len(lost)} of {len(truth)} queries have none). "
+            "Leave such queries out of both the embeddings and truth: they cannot be ranked."
+        )
     covers = np.empty((len(truth), 0), np.int64) if covers is None else _reference_rows("covers", covers)
     at = _places("query_lat_lon", query_lat_lon, queries)
     centres = _places("reference_lat_lon", reference_lat_lon, references)

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cvgl_bench.foundation.errors import ResultError
+from cvgl_bench.foundation.errors import ResultError, in_one_line
 from cvgl_bench.foundation.registry import NAME
 from cvgl_bench.foundation.whole_files import write_text
+from cvgl_bench.scoring.plausible import implausible, is_too_deep
 
 SCHEMA_VERSION = 1
 
@@ -114,8 +115,14 @@ def read_result(path: Path) -> Result:
     path = path / RESULT if path.is_dir() else path
     try:
         data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        # A JSON text may spell halves of characters, which no page could be written with.
+        json.dumps(data, ensure_ascii=False).encode()
     except (OSError, ValueError) as error:
-        raise ResultError(f"{path} cannot be read as a result: {error}.") from None
+        raise ResultError(f"{path} cannot be read as a result: {in_one_line(error)}.") from None
+    except RecursionError:
+        raise ResultError(
+            f"{path} cannot be read as a result: its values lie too deep in one another."
+        ) from None
     return parse_result(data, str(path))
 
 
@@ -127,12 +134,18 @@ def parse_result(data: Any, where: str) -> Result:
             f"{where} has schema version {version!r}; this cvgl-bench reads 1 to {SCHEMA_VERSION}. "
             "Update cvgl-bench if the file is newer."
         )
+    if is_too_deep(data):
+        raise ResultError(f"{where} is not a valid result: its values lie too deep in one another.")
     try:
-        return Result.model_validate(data)
+        result = Result.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise ResultError(f"{where} is not a valid result: {field}: {first['msg'].lower()}.") from None
+    reason = implausible(result.model_dump())
+    if reason:
+        raise ResultError(f"{where} is not a valid result: {reason}.")
+    return result
 
 
 def _refuse(constant: str) -> None:

@@ -18,6 +18,7 @@ from cvgl_bench.embedding.images import autocast, autocast_type, embed_split
 from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.method import TrainableMethod
+from cvgl_bench.networks.answers import loss_terms
 from cvgl_bench.networks.memory import RECOMPUTE_ADVICE, enough_memory
 from cvgl_bench.ranking import nearest
 from cvgl_bench.training.interruption import Interruption
@@ -217,7 +218,7 @@ def _train_batch(setting: Setting, state: Training, batch: dict[str, Tensor], *,
     with enough_memory(f"a batch of {setting.options.batch_size} pairs", RECOMPUTE_ADVICE):
         batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
         with autocast(kind, setting.device):
-            terms = setting.method.loss(state.network, batch)
+            terms = loss_terms(setting.method, setting.method.loss(state.network, batch))
         _step(setting, state, sum(terms.values()), steps=steps)
     for name, value in terms.items():
         state.sums[name] = state.sums.get(name, 0) + value.detach().float()

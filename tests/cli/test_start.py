@@ -1,11 +1,14 @@
 """Starting up: quick, without heavy imports, and with one line for what goes wrong."""
 
+import errno
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from cvgl_bench.cli import main
 from cvgl_bench.foundation.errors import DataError
 
 HEAVY = ("torch", "torchvision", "timm", "faiss", "pandas", "numpy", "matplotlib", "pydantic", "PIL", "cv2")
@@ -79,3 +82,37 @@ def test_a_bug_keeps_its_traceback(run_command, monkeypatch):
     monkeypatch.setattr("cvgl_bench.plugins.load_plugins", fail)
     with pytest.raises(ZeroDivisionError):
         run_command("list", "methods")
+
+
+def test_output_that_cannot_be_written_is_one_line():
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cvgl_bench", "list", "variants"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output: No space left on device. Free space or choose another place.\n"
+
+
+def test_a_place_that_the_system_refuses_is_one_line(monkeypatch, capsys):
+    def refused(**given):
+        raise PermissionError(errno.EACCES, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr("cvgl_bench.cli.cli", refused)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith("Error: /somewhere: Permission denied. ")
+
+
+def test_an_error_that_is_a_bug_keeps_its_traceback(monkeypatch):
+    def wrong(**given):
+        raise FileNotFoundError(errno.ENOENT, "No such file", "x")
+
+    monkeypatch.setattr("cvgl_bench.cli.cli", wrong)
+    with pytest.raises(FileNotFoundError):
+        main()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvgl_bench.foundation.cache import MANIFEST, cache_folder, entries, mark_used, remove
+from cvgl_bench.foundation.errors import DataError
 
 
 def test_where_the_cache_is():
@@ -69,3 +70,12 @@ def test_removing_takes_files_and_folders(put, tmp_path):
         (entry,) = entries(tmp_path, kind)
         remove(entry)
         assert list((tmp_path / kind).iterdir()) == []
+
+
+def test_without_a_home_the_remedy_is_named(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(DataError, match="no home directory.*Set CVGL_CACHE"):
+        cache_folder({})

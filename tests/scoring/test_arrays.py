@@ -150,7 +150,7 @@ def test_a_query_in_the_corner_of_its_tile_is_taken(arrays):
 
 def test_a_query_without_a_truth_is_named(arrays):
     truth = np.where(np.arange(10) == 4, np.nan, np.arange(10))
-    with pytest.raises(EmbeddingError, match="truth names reference -1 for query 4"):
+    with pytest.raises(EmbeddingError, match="truth names no positive for query 4"):
         score(**{**arrays, "truth": truth})
 
 
@@ -192,3 +192,11 @@ def test_distances_are_geodesic(arrays):
     found, _ = score(**arrays)
     expected = geo.geodesic_m(*arrays["query_lat_lon"][5], *arrays["reference_lat_lon"][5])
     assert found.distance_m[5] == expected
+
+
+@pytest.mark.parametrize("none", [-1, np.nan])
+def test_a_query_without_a_positive_is_named(none):
+    with pytest.raises(
+        EmbeddingError, match="truth names no positive for query 2 .1 of 4 queries.*Leave such"
+    ):
+        score(np.eye(4), np.eye(4), [0, 1, none, 3])

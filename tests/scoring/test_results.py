@@ -135,3 +135,51 @@ def test_an_unreadable_file_is_named(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ResultError, match=r"none\.json cannot be read"):
         read_result(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("metrics/overall/recall@1/value", 5.0, "overall.recall@1: the value 5 is not within its interval"),
+        ("metrics/overall/recall@1", {"value": 5.0, "count": 1}, "recall@1: 5 is no share"),
+        ("metrics/overall/recall@1", {"value": -0.1, "count": 1}, "recall@1: -0.1 is no share"),
+        ("metrics/overall/recall@1/low", 0.9, "not within its interval"),
+        ("metrics/overall/recall@1/high", None, "an interval has a value and both ends"),
+        ("metrics/overall/recall@1/value", None, "an interval has a value and both ends"),
+        ("metrics/by_decentrality/abc", {}, "'abc' is no bin"),
+        ("metrics/by_decentrality/0.5-0.1", {}, "'0.5-0.1' is no bin"),
+        ("metrics/by_city_and_decentrality/Aa", {"x-y": {}}, "'x-y' is no bin"),
+        ("options/training/seed", [1], "options.training.seed: .1. is no whole number"),
+        ("options/training/seed", True, "options.training.seed: True is no whole number"),
+        ("task/fingerprint", "`](http://x)", "is no hash"),
+        ("checkpoint_sha256", "<b>", "is no hash"),
+    ],
+)
+def test_what_cannot_be_is_refused(record, path, value, words):
+    with pytest.raises(ResultError, match=f"x.json is not a valid result: .*{words}"):
+        parse_result(changed(record, path, value), "x.json")
+
+
+def test_a_share_of_a_plugin_is_one_too_and_other_units_are_free(record):
+    record["units"]["mine"] = "%"
+    record["metrics"]["overall"]["mine"] = {"value": 1.5, "count": 3}
+    with pytest.raises(ResultError, match="mine: 1.5 is no share"):
+        parse_result(record, "x.json")
+    record["units"]["mine"] = "m"
+    assert parse_result(record, "x.json").metrics.overall["mine"].value == 1.5
+
+
+@pytest.mark.parametrize("depth", [30, 900, 1_000_000])
+def test_values_deep_in_one_another_are_refused(tmp_path, record, depth):
+    path = tmp_path / "x.json"
+    text = json.dumps(changed(record, "environment", {"a": "DEEP"}))
+    path.write_text(text.replace('"DEEP"', "[" * depth + "]" * depth))
+    with pytest.raises(ResultError, match=r"x\.json .*too deep in one another"):
+        read_result(path)
+
+
+def test_halves_of_characters_are_refused(tmp_path, record):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(changed(record, "method/title", "x\ud800")))
+    with pytest.raises(ResultError, match=r"x\.json cannot be read as a result: .*surrogates"):
+        read_result(path)

@@ -200,7 +200,7 @@ def _keep(
 
 def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             yield from ((line, text) for line, text in enumerate(file, 1) if text.strip())
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not a text file: {error}; get it again.") from None
@@ -220,7 +220,8 @@ def _label_fault(fields: list[str]) -> str | None:
         )
     for field in NUMBER_FIELDS:
         try:
-            finite = np.isfinite(float(fields[field]))
+            # Python reads 1_0 as ten; nobody who writes labels does.
+            finite = "_" not in fields[field] and np.isfinite(float(fields[field]))
         except ValueError:
             finite = False
         if not finite:

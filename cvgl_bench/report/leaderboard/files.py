@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,11 @@ INDEX = "README.md"
 def read_results(folder: Path) -> list[Result]:
     """Read `results/*.json`; a file that is not named after its result's id raises ResultError."""
     results = []
-    for path in sorted((folder / RESULTS).glob("*.json")):
+    for path in _visible(folder / RESULTS, "*.json"):
         result = read_result(path)
         if path.stem != result.id:
             raise ResultError(f"{path} holds the result '{result.id}'; name the file after it.")
+        _check_page(path, result.task.dataset)
         results.append(result)
     return results
 
@@ -47,7 +49,13 @@ def build(folder: Path, *, datasets: Registry[Dataset]) -> dict[str, str]:
     for result in results:
         by_dataset[result.task.dataset].append(result)
     contents: dict[str, tuple[str, list[Board], Published | None]] = {}
-    for name in sorted({*by_dataset, *published}):
+    names = sorted({*by_dataset, *published})
+    for name, other in combinations(names, 2):
+        if name.casefold() == other.casefold():
+            raise ResultError(
+                f"{folder} holds results on '{name}' and on '{other}', whose pages some systems take for one."
+            )
+    for name in names:
         printed = published.get(name)
         title = printed.title if printed else datasets[name].title if name in datasets else name
         contents[f"{name}.md"] = (title, boards(by_dataset[name]), printed)
@@ -96,8 +104,9 @@ def add(folder: Path, result: Result) -> Path:
 
 def _read_published(folder: Path) -> dict[str, Published]:
     found: dict[str, Published] = {}
-    for path in sorted((folder / PUBLISHED).glob("*.yaml")):
+    for path in _visible(folder / PUBLISHED, "*.yaml"):
         published = read_published(path)
+        _check_page(path, published.dataset)
         if path.stem != published.dataset:
             raise ResultError(f"{path} holds figures of '{published.dataset}'; name the file after it.")
         found[published.dataset] = published
@@ -108,10 +117,21 @@ def _stale(folder: Path, pages: Mapping[str, str]) -> list[str]:
     stale = {path.name for path in folder.glob("*.md") if path.name not in pages and _is_generated(path)}
     for name, text in pages.items():
         path = folder / name
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        if not path.is_file() or path.read_bytes() != text.encode():
             stale.add(name)
     return sorted(stale)
 
 
 def _is_generated(path: Path) -> bool:
-    return path.read_text(encoding="utf-8").startswith(MARKER)
+    return path.read_bytes().startswith(MARKER.encode())
+
+
+def _visible(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a pattern in order, without those that systems hide beside others."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
+def _check_page(path: Path, dataset: str) -> None:
+    """Raise ResultError for a data set whose page would take the place of the index."""
+    if f"{dataset}.md".casefold() == INDEX.casefold():
+        raise ResultError(f"{path} is about the data set '{dataset}', whose page would be the index {INDEX}.")

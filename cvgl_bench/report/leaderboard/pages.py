@@ -34,6 +34,16 @@ SUMMARY_NUMBERS = {"auc_decentrality": "area", "edge_drop": "drop"}
 WORDS = {"Method", "Data set", "Split", "Best measured", "Source", "Seeds", "Code", "Commit"}
 """Columns of words, flush left; the others hold figures."""
 
+ESCAPED = {
+    "\\": "\\\\",
+    "&": "&amp;",
+    "<": "&lt;",
+    "|": "\\|",
+    "[": "\\[",
+    "`": "\\`",
+}
+"""Characters that mean something in Markdown, and how they are written to mean themselves."""
+
 COMMIT_LENGTH = 10
 HASH_LENGTH = 12
 
@@ -127,10 +137,10 @@ def _subject(board: Board) -> str:
     if board.reference_count is not None:
         facts.append(f"{board.reference_count:,} references")
     if board.label_edition:
-        facts.append(f"{board.label_edition} labels")
+        facts.append(_text(f"{board.label_edition} labels"))
     if board.fingerprint:
-        facts.append(f"split `{board.fingerprint[:HASH_LENGTH]}`")
-    return _text(", ".join(facts)) + "."
+        facts.append(f"split {_code(board.fingerprint[:HASH_LENGTH])}")
+    return ", ".join(facts) + "."
 
 
 def _main_table(board: Board, metrics: Sequence[str]) -> str:
@@ -173,7 +183,12 @@ def _labels(board: Board) -> list[str]:
     """Return what each row is called: the method's title and what tells rows of one method apart."""
     first_runs = [row.runs[0] for row in board.rows]
     return [
-        _text(" ".join(filter(None, (run.method.title, f"({options})" if options else "", _weights(run)))))
+        " ".join(
+            filter(
+                None,
+                (_text(f"{run.method.title} {f'({options})' if options else ''}".strip()), _weights(run)),
+            )
+        )
         for run, options in zip(first_runs, differing_options(first_runs), strict=True)
     ]
 
@@ -182,7 +197,7 @@ def _weights(run: Result) -> str:
     """Name the weights of a row that was not trained here."""
     if run.checkpoint_sha256 is None or run.task.train_fingerprint:
         return ""
-    return f"weights `{run.checkpoint_sha256[:HASH_LENGTH]}`"
+    return f"weights {_code(run.checkpoint_sha256[:HASH_LENGTH])}"
 
 
 def _seed_links(row: BoardRow) -> str:
@@ -192,7 +207,7 @@ def _seed_links(row: BoardRow) -> str:
 
 def _commits(row: BoardRow) -> str:
     commits = dict.fromkeys(run.commit for run in row.runs if run.commit)
-    return ", ".join(f"`{_text(_short_commit(commit))}`" for commit in commits) or NO_VALUE
+    return ", ".join(_code(_short_commit(commit)) for commit in commits) or NO_VALUE
 
 
 def _short_commit(commit: str) -> str:
@@ -220,10 +235,17 @@ def _link(text: str, result: Result) -> str:
 
 def _text(text: str) -> str:
     """Keep other people's titles from breaking a table or smuggling markup into it."""
-    plain = " ".join(text.split())
-    for character, escaped in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("[", "\\[")):
-        plain = plain.replace(character, escaped)
-    return plain
+    return "".join(ESCAPED.get(character, character) for character in _printable(text))
+
+
+def _code(text: str) -> str:
+    """Return a text as code, in which nothing but its own delimiters and those of a table mean anything."""
+    return f"`{_printable(text).replace('`', '').replace('|', '')}`"
+
+
+def _printable(text: str) -> str:
+    """Return a text in one line, without characters that steer a terminal or turn the order of others."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -12,6 +12,9 @@ from cvgl_bench.foundation.errors import UsageError
 
 Rows = NDArray[np.int64]
 
+LEAST_BATCH = 2
+"""Pairs of the smallest batch that the options allow."""
+
 
 def random_batches(
     truth: Rows, batch_size: int, *, generator: np.random.Generator, avoid: Rows | None = None
@@ -55,9 +58,13 @@ def neighbour_batches(
         batches.append(batch)
     if not batches:
         apart = "" if avoid is None else " that need not avoid each other"
+        advice = f"Set a batch size of at most {len(batch)}."
+        if len(batch) < LEAST_BATCH:
+            advice = "A pair is told from others of its batch, so train on more data"
+            advice += "." if avoid is None else ", or set keep_covers_apart=false."
         raise UsageError(
             f"A batch of {batch_size} pairs cannot be made: the training split's {len(truth)} pairs give "
-            f"only {len(batch)} of different references{apart}. Set a batch size of at most {len(batch)}."
+            f"only {len(batch)} of different references{apart}. {advice}"
         )
     return np.array(batches, np.int64)
 

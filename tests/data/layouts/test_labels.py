@@ -88,3 +88,9 @@ def test_repeated_names_can_be_collected(tmp_path):
     names, line = read_names(path, on_fault=lambda *fault: faults.append(fault))
     assert names.to_pylist() == ["a.png", "b.png"] and line.tolist() == [1, 2]
     assert {at for at, _ in faults} == {3, 4}
+
+
+@pytest.mark.parametrize("tail", ["", "\n", "\n\n"])
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path, tail):
+    (tmp_path / "list.txt").write_text(f"a.png\nb.png\n{tail}", encoding="utf-8-sig")
+    assert read_names(tmp_path / "list.txt")[0].to_pylist() == ["a.png", "b.png"]

@@ -123,3 +123,29 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, datasets):
 
 def test_the_pages_of_this_repository_are_up_to_date(datasets):
     assert check(REPOSITORY, datasets=datasets) == []
+
+
+@pytest.mark.parametrize("name", ["README", "readme"])
+def test_no_data_set_takes_the_place_of_the_index(folder, datasets, make_result, name):
+    add(folder, make_result(id="x", task={"dataset": name}))
+    with pytest.raises(ResultError, match=f"x.json is about the data set '{name}'.*the index"):
+        build(folder, datasets=datasets)
+
+
+def test_two_names_that_some_systems_take_for_one_are_refused(folder, datasets, make_result):
+    add(folder, make_result(id="x", task={"dataset": "City"}))
+    with pytest.raises(ResultError, match="on 'City' and on 'city'"):
+        build(folder, datasets=datasets)
+
+
+def test_what_systems_leave_beside_files_is_no_result(folder, datasets):
+    before = write(folder, datasets=datasets)
+    (folder / "results" / "._first.json").write_bytes(b"\0\5\x16\7")
+    (folder / "published" / "._town.yaml").write_bytes(b"\0\5\x16\7")
+    assert before and check(folder, datasets=datasets) == []
+
+
+def test_notes_in_another_encoding_stay_as_they_are(folder, datasets):
+    (folder / "notes.md").write_bytes(b"\xff\xfe\xe9")
+    write(folder, datasets=datasets)
+    assert (folder / "notes.md").read_bytes() == b"\xff\xfe\xe9"

@@ -184,3 +184,18 @@ def test_the_index_names_the_best_ranked_row_of_each_split(make_result):
     assert table[1] == ["[City](city.md)", "cross", "2", "Best", "70.00 [68.00, 72.00]"]
     assert table[2] == ["[Old](old.md)", "–", "0", "3 published rows", "–"]
     assert table[3] == ["[Part](part.md)", "–", "0", "results kept apart only", "–"]
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        (r"\[click](http://evil.example/x)", r"\\\[click](http"),
+        ("a`b|c`", r"a\`b\|c\`"),
+        ("<img src=x>&lt;", "&lt;img src=x>&amp;lt;"),
+        ("two\nlines\x1b[31m\u202ered\x00", r"two lines\[31mred"),
+    ],
+)
+def test_markup_and_control_characters_in_a_title_mean_themselves(make_result, title, shown):
+    text = page(make_result(method={"title": title}))
+    assert shown in text
+    assert all(character.isprintable() or character == "\n" for character in text)

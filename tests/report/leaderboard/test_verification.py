@@ -67,13 +67,13 @@ def test_an_honest_run_has_no_differences(run):
     assert verify(*run, BUILT_IN) == []
 
 
-@pytest.mark.parametrize("field", ["value", "low", "high", "count"])
-def test_a_figure_that_does_not_follow_is_named(run, field):
+@pytest.mark.parametrize(("field", "figure"), [("value", 0.5), ("low", 0.0), ("high", 1), ("count", 1)])
+def test_a_figure_that_does_not_follow_is_named(run, field, figure):
     boards, folder = run
     for path in (folder / RESULT, boards / "results" / "run.json"):
-        rewrite(path, lambda record: record["metrics"]["by_city"]["Aa"]["recall@5"].update({field: 1}))
+        rewrite(path, lambda record: record["metrics"]["by_city"]["Aa"]["recall@5"].update({field: figure}))
     (line,) = verify(boards, folder, BUILT_IN)
-    assert line.startswith(f"by_city / Aa / recall@5 / {field}: recorded 1")
+    assert line.startswith(f"by_city / Aa / recall@5 / {field}: recorded {figure}")
 
 
 def test_a_summary_that_does_not_follow_is_named(run):

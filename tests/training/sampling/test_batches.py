@@ -153,7 +153,7 @@ def test_fewer_references_than_a_batch_names_a_size_that_works(pairs: int, refer
 def test_a_batch_that_avoidance_makes_impossible_is_refused() -> None:
     truth = np.arange(6)
     avoid = np.array([[other for other in range(6) if other != row] for row in range(6)])
-    with pytest.raises(UsageError, match="avoid each other.*at most 1"):
+    with pytest.raises(UsageError, match="avoid each other.*more data, or set keep_covers_apart=false"):
         random_batches(truth, 2, generator=generator(), avoid=avoid)
 
 
@@ -165,3 +165,8 @@ def test_vigor_sized_epoch_takes_seconds() -> None:
     batches = neighbour_batches(neighbours, truth, batch_size=128, select=64, generator=generator())
     assert time.process_time() - began < 10
     assert len(batches) == 52_609 // 128
+
+
+def test_a_single_pair_is_no_reason_to_advise_a_batch_that_is_not_allowed():
+    with pytest.raises(UsageError, match="only 1 of different references. A pair is told from others"):
+        random_batches(np.zeros(3, np.int64), 4, generator=np.random.default_rng(0))

@@ -1,0 +1,93 @@
+"""What a method answers, checked once a batch: a broken contract is named, never scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from cvgl_bench.foundation.errors import PluginError
+
+if TYPE_CHECKING:
+    from cvgl_bench.method import Method
+
+
+def built_network(method: Method, network: Any) -> nn.Module:
+    """Return what `build` answered, if it is a network."""
+    if not isinstance(network, nn.Module):
+        raise _broken(method, "build", f"{_what(network)}, but it must be a torch.nn.Module")
+    return network
+
+
+def prepared_image(method: Method, image: Any) -> Tensor:
+    """Return what `prepare` answered for one image, if it is a tensor."""
+    if not isinstance(image, Tensor):
+        raise _broken(method, "prepare", f"{_what(image)}, but it must be a tensor")
+    return image
+
+
+def prepared_pair(method: Method, pair: Any) -> dict[str, Tensor]:
+    """Return what `prepare_pair` answered for one pair, if it is a mapping of names to tensors."""
+    if not isinstance(pair, Mapping) or not pair:
+        raise _broken(method, "prepare_pair", f"{_what(pair)}, but it must be a dict of named tensors")
+    for name, tensor in pair.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise _broken(method, "prepare_pair", f"{_what(tensor)} as {name!r}, but it must be a tensor")
+    return dict(pair)
+
+
+def embeddings(method: Method, batch: Any, *, count: int, width: int | None) -> Tensor:
+    """Return what `embed` answered for `count` images, if it is (count, D) numbers; width: D, if known."""
+    return _table(method, "embed", batch, count=count, width=width)
+
+
+def positions(method: Method, answered: Any, *, count: int) -> Tensor:
+    """Return what `locate` answered for `count` pairs, if it is (count, 2) finite numbers."""
+    table = _table(method, "locate", answered, count=count, width=2)
+    if not torch.isfinite(table).all():
+        raise _broken(method, "locate", "positions that are not finite")
+    return table
+
+
+def loss_terms(method: Method, terms: Any) -> dict[str, Tensor]:
+    """Return what `loss` answered, if it is named scalars of which one at least can be minimised."""
+    if not isinstance(terms, Mapping) or not terms:
+        raise _broken(method, "loss", f"{_what(terms)}, but it must be a dict of named scalar tensors")
+    for name, term in terms.items():
+        if not isinstance(name, str) or not isinstance(term, Tensor):
+            raise _broken(method, "loss", f"{_what(term)} as {name!r}, but it must be a scalar tensor")
+        if term.ndim or not term.is_floating_point():
+            raise _broken(method, "loss", f"{_what(term)} as {name!r}, but it must be one floating number")
+    if not any(term.requires_grad for term in terms.values()):
+        raise _broken(method, "loss", "terms that do not depend on the network, so that nothing is learnt")
+    return dict(terms)
+
+
+def loaded_state(method: Method, state: Any) -> dict[str, Tensor]:
+    """Return what `load_checkpoint` answered, if it is a mapping of names to tensors."""
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise _broken(method, "load_checkpoint", f"{_what(state)}, but it must map names to tensors")
+    return dict(state)
+
+
+def _table(method: Method, function: str, answered: Any, *, count: int, width: int | None) -> Tensor:
+    columns = "D" if width is None else str(width)
+    wanted = f"but for {count} rows it must be a tensor ({count}, {columns}) of floating numbers"
+    if not isinstance(answered, Tensor) or not answered.is_floating_point():
+        raise _broken(method, function, f"{_what(answered)}, {wanted}")
+    shape = tuple(answered.shape)
+    if len(shape) != 2 or not shape[1] or shape != (count, width or shape[1]):
+        raise _broken(method, function, f"{_what(answered)}, {wanted}")
+    return answered
+
+
+def _what(answered: Any) -> str:
+    if isinstance(answered, Tensor):
+        return f"a tensor {tuple(answered.shape)} of {str(answered.dtype).removeprefix('torch.')}"
+    return "None" if answered is None else f"a {type(answered).__name__}"
+
+
+def _broken(method: Method, function: str, reason: str) -> PluginError:
+    return PluginError(f"The method '{method.name}' breaks its contract: {function}() gives {reason}.")
