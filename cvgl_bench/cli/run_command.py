@@ -189,7 +189,8 @@ def print_result(run: Run, result: Result) -> None:
     for note in undefined_notes(result.metrics.overall, metrics):
         click.echo(note)
     click.echo()
-    click.echo(stratum_table(result.metrics.by_decentrality, "recall@1", "decentrality"))
+    if result.metrics.by_decentrality:
+        click.echo(stratum_table(result.metrics.by_decentrality, "recall@1", "decentrality"))
     click.echo()
     if result.selection and result.selection.rule == "test":
         click.echo("The epoch was chosen on the test split: this result is marked and not ranked.")

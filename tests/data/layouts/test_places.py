@@ -116,6 +116,7 @@ def test_chance_runs_and_leaves_out_what_needs_coordinates(whole, tmp_path, monk
         "run", "--method", "chance", *place, "--set", "resamples=100", "--output", "out", "--device", "cpu"
     )
     assert "there are no coordinates" in said and "nan" not in said.lower()
+    assert "95 % interval" in said and "\ndecentrality" not in said
     record = json.loads((tmp_path / "out" / "result.json").read_text())
     overall = record["metrics"]["overall"]
     assert {"recall@1", "recall@10"} <= set(overall)
