@@ -148,6 +148,19 @@ def test_failures_are_shown_and_exit_with_an_error(lists, serve, hurried):
     assert "HTTP status 404" in result.stdout and "and 8 more" in result.stdout
 
 
+def test_one_picture_for_many_tiles_is_spoken_of_and_can_be_left_out(lists, serve):
+    same = png(np.full((256, 256, 3), 204, np.uint8))
+    url = serve(lambda *request: (200, {}, same)).url + "/{z}/{x}/{y}"
+    output = fetch(lists, url, "--accept-terms")
+    assert "fetched 18 files" in output and "tiles are one and the same picture" in output
+    flags = output.split("begin anew with ")[1].split()
+    shutil.rmtree(lists[1] / "Aa")
+    arguments = [*map(str, lists[:1]), "--data-root", str(lists[1]), "--url", url, "--allow-private"]
+    result = CliRunner().invoke(command, [*arguments, "--accept-terms", "--rate-per-s", "0", *flags])
+    assert "9 files of noise could not be had" in str(result.exception)
+    assert "is the placeholder" in result.stdout
+
+
 def test_panoramas_come_by_id(lists, serve, monkeypatch):
     card, root = lists
     for path in root.glob("splits_new/*/*_*.txt"):
