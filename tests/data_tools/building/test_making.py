@@ -410,7 +410,7 @@ def _plan(layout: str) -> WorldPlan:
         cities=("London",),
         tiles_per_side=5,
         tile_px=32,
-        panoramas_per_city=30,
+        panoramas_per_city=60,
         panorama_px=(16, 32),
         region_tiles=5,
         supersample=1,
