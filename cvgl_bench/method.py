@@ -108,6 +108,8 @@ class TrainableMethod(Method):
 class Locates(Protocol):
     """What a method adds that also answers where in a reference a query lies."""
 
+    name: ClassVar[str]
+
     @property
     def can_locate(self) -> bool:
         """Whether the ability is on under the method's options."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from cvgl_bench.data_tools.fetch.download import Report
     from cvgl_bench.data_tools.fetch.listing import DownloadEstimate
     from cvgl_bench.data_tools.fetch.provider import Provider
+    from cvgl_bench.foundation.registry import Registry
     from cvgl_bench.method import View
+
+Say = Callable[[str], None]
 
 VIEWS: dict[View, str] = {"reference": "tiles", "query": "panoramas"}
 """Each view's key under `fetch` on a card, which is also what `--only` takes."""
@@ -76,7 +79,7 @@ def _fetch(
     from cvgl_bench.foundation.progress import progress
 
     card, root = choice.card, choice.root
-    chosen = {
+    chosen: dict[str, Any] = {
         "layouts": choice.plugins.layouts,
         "providers": providers,
         "cities": _cities(choice),
@@ -119,7 +122,9 @@ def _cities(choice: DatasetChoice) -> tuple[str, ...]:
     return choice.cities or known
 
 
-def _providers(card: Dataset, client: Client, given: Mapping[str, Any], known) -> dict[View, Provider]:
+def _providers(
+    card: Dataset, client: Client, given: Mapping[str, Any], known: Registry[type[Provider]]
+) -> dict[View, Provider]:
     """Return the provider of each view that is fetched; the command line overrides the card's settings."""
     from cvgl_bench.foundation.errors import UsageError
 
@@ -159,7 +164,7 @@ def _require_terms(card: Dataset, providers: Mapping[View, Provider], *, accepte
         raise UsageError("Nothing was fetched. Read the terms above, then add --accept-terms.")
 
 
-def _remove_damaged(root: Path, say) -> None:
+def _remove_damaged(root: Path, say: Say) -> None:
     from cvgl_bench.data_tools.fetch.manifest import damaged
 
     for item, how in damaged(root):
@@ -167,7 +172,9 @@ def _remove_damaged(root: Path, say) -> None:
         (root / item.path).unlink(missing_ok=True)
 
 
-def _print_estimate(found: Mapping[View, DownloadEstimate], providers: Mapping[View, Provider], say) -> None:
+def _print_estimate(
+    found: Mapping[View, DownloadEstimate], providers: Mapping[View, Provider], say: Say
+) -> None:
     for view, entry in found.items():
         say(
             f"{VIEWS[view]} by {providers[view].name}: {entry.listed:,} listed, {entry.present:,} present, "
@@ -176,7 +183,7 @@ def _print_estimate(found: Mapping[View, DownloadEstimate], providers: Mapping[V
         )
 
 
-def _print_report(report: Report, providers: Mapping[View, Provider], say) -> None:
+def _print_report(report: Report, providers: Mapping[View, Provider], say: Say) -> None:
     megabytes = report.fetched_bytes / 1e6
     say(f"fetched {report.fetched:,} files ({megabytes:,.1f} MB), {report.present:,} were there")
     for failure in report.failures[:SHOWN]:

@@ -31,9 +31,11 @@ class _PairImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
         query, reference = self._images.query(row), self._images.reference(self._rows[row])
-        images = ((query, "query"), (reference, "reference"))
-        prepared = [prepared_image(self._method, self._method.prepare(*image)) for image in images]
-        return prepared[0], prepared[1]
+        method = self._method
+        return (
+            prepared_image(method, method.prepare(query, "query")),
+            prepared_image(method, method.prepare(reference, "reference")),
+        )
 
 
 def position_errors(

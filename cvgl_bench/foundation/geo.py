@@ -58,10 +58,10 @@ def turn_deg(lon_from: ArrayLike, lon_to: ArrayLike) -> Floats:
 
 def mean_place(lat: ArrayLike, lon: ArrayLike) -> tuple[float, float]:
     """Return the mean latitude and longitude of a city's places, on both sides of the date line too."""
-    lon = np.asarray(lon, np.float64)
-    if np.ptp(lon) > 180:
-        lon = np.remainder(lon, 360)
-    return float(np.mean(lat)), float(np.mean(lon))
+    north, east = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+    if np.ptp(east) > 180:
+        east = np.remainder(east, 360)
+    return float(north.mean()), float(east.mean())
 
 
 def unit_vectors(lat: ArrayLike, lon: ArrayLike) -> Floats:

@@ -11,7 +11,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # Not a POSIX system.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # mypy knows the module of the system it runs on alone
 
 LOCK = ".lock"
 """The file in a folder of unfinished work that its writer keeps locked."""

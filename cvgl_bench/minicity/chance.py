@@ -23,10 +23,9 @@ def generator(seed: int, *place: int) -> np.random.Generator:
 
 def uniform(seed: int, salt: int, i: ArrayLike, j: ArrayLike = 0) -> NDArray[np.float64]:
     """Return numbers in [0, 1) that depend only on the arguments, which broadcast (splitmix64)."""
-    i = np.asarray(i, np.int64).astype(np.uint64)
-    j = np.asarray(j, np.int64).astype(np.uint64)
+    column, row = (np.asarray(place, np.int64).astype(np.uint64) for place in (i, j))
     with np.errstate(over="ignore"):
-        z = np.uint64(seed) + i * np.uint64(0x9E3779B97F4A7C15) + j * np.uint64(0xC2B2AE3D27D4EB4F)
+        z = np.uint64(seed) + column * np.uint64(0x9E3779B97F4A7C15) + row * np.uint64(0xC2B2AE3D27D4EB4F)
         z = z + np.uint64(salt) * np.uint64(0x165667B19E3779F9)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -97,7 +97,13 @@ def _building(runs: WallRuns, run: Rows, z: Array, colour: Array, table: ShapeTa
 
 
 def _windows(
-    runs: WallRuns, table: ShapeTable, place: NDArray, across: Array, run: Rows, z: Array, face: Array
+    runs: WallRuns,
+    table: ShapeTable,
+    place: NDArray[np.int32],
+    across: Array,
+    run: Rows,
+    z: Array,
+    face: Array,
 ) -> Array:
     """Return wall colours with windows over them, fading to their mean in the distance."""
     row = runs.row
@@ -119,7 +125,7 @@ def _windows(
     return mean + (face - mean) * sharp.astype(np.float32)[run][:, None]
 
 
-def _shop_front(across: Array, place: NDArray, z: Array, face: Array) -> Array:
+def _shop_front(across: Array, place: NDArray[np.int32], z: Array, face: Array) -> Array:
     sign = z > SHOP_M - SIGN_M
     face[sign] = SIGN_RGB[(dice(place[sign] // 2) * len(SIGN_RGB)).astype(int)]
     pane = (across < 0.44) & (z > 0.5) & (z < SHOP_M - SIGN_M - 0.2)

@@ -55,7 +55,9 @@ def dice(place: NDArray[np.integer]) -> NDArray[np.float32]:
 
 
 @cache
-def _crown_master(species: str, variant: int) -> tuple[NDArray, NDArray, NDArray]:
+def _crown_master(
+    species: str, variant: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]:
     rng = np.random.default_rng([sum(map(ord, species)), variant])
     axis = (np.arange(CROWN_CELLS) + 0.5) / CROWN_CELLS * 2 - 1
     y, x = np.meshgrid(axis, axis, indexing="ij")

@@ -62,8 +62,10 @@ class Rasters:
             canvas.left + margin, canvas.top + margin, canvas.width - 2 * margin, canvas.height - 2 * margin,
             canvas.m_per_cell,
         )  # fmt: skip
-        parts = (part[inner, inner] for part in (self.ids, self.height_cm, self.shadow_cm, self.lit))
-        return Rasters(smaller, self.table, *parts)
+        part = (inner, inner)
+        return Rasters(
+            smaller, self.table, self.ids[part], self.height_cm[part], self.shadow_cm[part], self.lit[part]
+        )
 
 
 def rasterise(scene: Scene, canvas: Canvas, light: Light, *, seed: int) -> Rasters:
@@ -105,7 +107,12 @@ def _window(canvas: Canvas, low: Floats, high: Floats) -> tuple[slice, slice]:
 
 
 def _pitch_roofs(
-    ids: NDArray, height_cm: NDArray, shade: NDArray, table: ShapeTable, canvas: Canvas, light: Light
+    ids: NDArray[np.int32],
+    height_cm: NDArray[np.int16],
+    shade: NDArray[np.uint8],
+    table: ShapeTable,
+    canvas: Canvas,
+    light: Light,
 ) -> None:
     """Raise the pitched roofs from their eaves, and shade each slope by its turn to the sun."""
     for row in np.flatnonzero(table.pitch > 0):
@@ -191,10 +198,10 @@ def _lower(source: NDArray[np.int16], offset: Floats, drop_cm: float, into: NDAr
 
 
 def _lit(
-    ids: NDArray,
-    height_cm: NDArray,
-    shadow_cm: NDArray,
-    shade: NDArray,
+    ids: NDArray[np.int32],
+    height_cm: NDArray[np.int16],
+    shadow_cm: NDArray[np.int16],
+    shade: NDArray[np.uint8],
     table: ShapeTable,
     light: Light,
     texture: NDArray[np.float32],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Rgb = tuple[float, float, float]
+Number = TypeVar("Number", bound=np.generic)
 Roof = Literal["flat", "gable", "hip"]
 ALL_EDGES = 0b1111
 
@@ -145,7 +146,7 @@ class Scene:
         solids = [row[5] or blank for row in self._rows]
         nowhere = np.zeros((4, 2))
 
-        def column(name: str, dtype: type) -> NDArray:
+        def column(name: str, dtype: type[Number]) -> NDArray[Number]:
             return np.array([getattr(s, name) for s in solids], dtype)
 
         return ShapeTable(

@@ -54,8 +54,8 @@ def rounded(quad: Floats, radius_m: float) -> Floats:
     after, before = np.roll(quad, -1, axis=0), np.roll(quad, 1, axis=0)
     corners = []
     for corner, a, b in zip(quad, before, after, strict=True):
-        p = corner + (a - corner) * min(0.45, radius_m / max(np.linalg.norm(a - corner), 1e-9))
-        q = corner + (b - corner) * min(0.45, radius_m / max(np.linalg.norm(b - corner), 1e-9))
+        p = corner + (a - corner) * min(0.45, radius_m / max(float(np.linalg.norm(a - corner)), 1e-9))
+        q = corner + (b - corner) * min(0.45, radius_m / max(float(np.linalg.norm(b - corner)), 1e-9))
         corners.append((1 - t) ** 2 * p + 2 * t * (1 - t) * corner + t**2 * q)
     return np.concatenate(corners)
 

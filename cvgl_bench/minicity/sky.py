@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -58,14 +61,14 @@ class Sky:
     def _clouds(self, rng: np.random.Generator) -> Array:
         """Return the cover (rows, columns, 1) of clouds on a flat layer seen from below."""
         octaves = ((8, 0.55), (16, 0.42), (32, 0.24), (64, 0.14), (128, 0.08))
-        layer = sum(weight * smooth_noise(rng, CLOUD_CELLS, cells) for cells, weight in octaves)
+        layer = reduce(add, (weight * smooth_noise(rng, CLOUD_CELLS, cells) for cells, weight in octaves))
         reach = CLOUD_REACH / np.tan(np.maximum(self._elevation, 0.05))
         x = (reach * np.sin(self._azimuth)).astype(int) % CLOUD_CELLS
         y = (reach * np.cos(self._azimuth)).astype(int) % CLOUD_CELLS
         cover = np.clip((layer[y, x] - rng.uniform(-0.1, 0.35)) * 0.8, 0, 0.9)
         fading = np.clip(self._elevation / 0.35, 0, 1)
         soft = Image.fromarray((cover * fading * 255).astype(np.uint8)).reduce(2).resize(cover.shape[::-1])
-        return np.asarray(soft, np.float32)[..., None] / 255
+        return np.asarray(soft, np.float32)[..., None] / np.float32(255)
 
     def _skyline(self, seed: int) -> NDArray[np.bool_]:
         rng = generator(seed, SKYLINE_SEED)

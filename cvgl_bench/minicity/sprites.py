@@ -57,7 +57,7 @@ class TreeView:
     def add(self, image: Array, depth: Array, origin: NDArray[np.float64]) -> None:
         """Draw trees into an image (H, W, 3) whose pixels end at `depth` (H, W) metres."""
         boxes = self._boxes(origin)
-        for k in np.flatnonzero(self._in_sight(boxes, depth)):
+        for k in np.flatnonzero(self._in_sight(boxes, depth)).tolist():
             self._add_tree(image, depth, boxes, k)
 
     def _boxes(self, origin: NDArray[np.float64]) -> _Boxes:
@@ -100,5 +100,5 @@ class TreeView:
         cells, pixels = cells[seen], pixels[seen]
         base = np.where(picture.wood.take(cells)[:, None], BARK_RGB, np.array(tree.leaves_rgb, np.float32))
         colour = base * picture.bright.take(cells)[:, None] * self._strength[boxes.row[k]]
-        clear = view.clearness(np.float32(distance_m))
+        clear = view.clearness(np.asarray(distance_m, np.float32))
         image.reshape(-1, 3)[pixels] = view.haze + (colour - view.haze) * clear

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Rgb = tuple[int, int, int]
+Rgb = tuple[float, float, float]
 BlockKind = Literal[
     "perimeter", "rows", "houses", "towers", "halls", "park", "plaza", "parking", "pitch", "water"
 ]

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -149,7 +149,7 @@ def _drawn(plan: WorldPlan, root: Path, workers: int) -> Iterator[RegionLines]:
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent) as pool:
-        waiting = deque()
+        waiting: deque[Future[RegionLines]] = deque()
         try:
             for region in regions(plan):
                 waiting.append(pool.submit(write_region, plan, region, root))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cvgl_bench.foundation.errors import PluginError
 
 if TYPE_CHECKING:
-    from cvgl_bench.method import Method
+    from cvgl_bench.method import Locates, Method
 
 
 def built_network(method: Method, network: Any) -> nn.Module:
@@ -21,7 +21,7 @@ def built_network(method: Method, network: Any) -> nn.Module:
     return network
 
 
-def prepared_image(method: Method, image: Any) -> Tensor:
+def prepared_image(method: Method | Locates, image: Any) -> Tensor:
     """Return what `prepare` answered for one image, if it is a tensor."""
     if not isinstance(image, Tensor):
         raise _broken(method, "prepare", f"{_what(image)}, but it must be a tensor")
@@ -43,7 +43,7 @@ def embeddings(method: Method, batch: Any, *, count: int, width: int | None) -> 
     return _table(method, "embed", batch, count=count, width=width)
 
 
-def positions(method: Method, answered: Any, *, count: int) -> Tensor:
+def positions(method: Method | Locates, answered: Any, *, count: int) -> Tensor:
     """Return what `locate` answered for `count` pairs, if it is (count, 2) finite numbers."""
     table = _table(method, "locate", answered, count=count, width=2)
     if not torch.isfinite(table).all():
@@ -72,7 +72,9 @@ def loaded_state(method: Method, state: Any) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _table(method: Method, function: str, answered: Any, *, count: int, width: int | None) -> Tensor:
+def _table(
+    method: Method | Locates, function: str, answered: Any, *, count: int, width: int | None
+) -> Tensor:
     columns = "D" if width is None else str(width)
     wanted = f"but for {count} rows it must be a tensor ({count}, {columns}) of floating numbers"
     if not isinstance(answered, Tensor) or not answered.is_floating_point():
@@ -89,5 +91,5 @@ def _what(answered: Any) -> str:
     return "None" if answered is None else f"a {type(answered).__name__}"
 
 
-def _broken(method: Method, function: str, reason: str) -> PluginError:
+def _broken(method: Method | Locates, function: str, reason: str) -> PluginError:
     return PluginError(f"The method '{method.name}' breaks its contract: {function}() gives {reason}.")

@@ -40,11 +40,14 @@ def plain_records() -> Any:
         for name in ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
     ]
     kinds += [getattr(np.dtypes, f"Float{bits}DType") for bits in (16, 32, 64)]
-    scalar = np.float64(0).__reduce__()[0]
-    rebuilt = np.zeros(0).__reduce__()[0]
+    # What pickles call to build a scalar and an array; numpy's types leave open what a reduction holds.
+    scalar: Any = np.float64(0).__reduce__()[0]
+    rebuilt: Any = np.zeros(0).__reduce__()[0]
     # Under the names of NumPy 1 and 2 alike.
     places = ("numpy.core.multiarray", "numpy._core.multiarray")
-    named = [(thing, f"{place}.{thing.__name__}") for thing in (scalar, rebuilt) for place in places]
+    named: list[Any] = [
+        (thing, f"{place}.{thing.__name__}") for thing in (scalar, rebuilt) for place in places
+    ]
     return safe_globals([*kinds, *named, np.dtype, np.ndarray, argparse.Namespace])
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,11 +45,12 @@ class Pairs:
 
     def take(self, rows: NDArray[np.int64]) -> Pairs:
         """Return the pairs at `rows`."""
-        values = {}
-        for name, value in vars(self).items():
+        values = dict(vars(self))
+        for name, value in values.items():
             if isinstance(value, pd.Series):
-                value = value.iloc[rows].reset_index(drop=True)
-            values[name] = value[rows] if isinstance(value, np.ndarray) else value
+                values[name] = value.iloc[rows].reset_index(drop=True)
+            elif isinstance(value, np.ndarray):
+                values[name] = value[rows]
         return Pairs(**values)
 
     def split(
@@ -59,7 +61,7 @@ class Pairs:
         height, width = dataset.tile["size_px"]
         count = len(self)
         m_per_px = geometry.m_per_px(dataset, city, "", self.lat)
-        listed = {"city": city, "source": self.source, "line": self.line}
+        listed: dict[str, Any] = {"city": city, "source": self.source, "line": self.line}
         references = pd.DataFrame(
             {"path": self.reference_paths, "name": city + "/" + self.ids, "lat": self.lat, "lon": self.lon}
         ).assign(**listed, height_px=height, width_px=width, m_per_px=m_per_px)
@@ -103,7 +105,7 @@ def _paths(pairs: Pairs) -> Sequence[pd.Series]:
 
 
 def _files_in(root: Path, folders: set[str]) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for folder in sorted(folders):
         try:
             with os.scandir(root / folder) as entries:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +46,7 @@ class LabelTable:
     def __len__(self) -> int:
         return len(self.line)
 
-    def where(self, row: int) -> tuple[str, int]:
+    def where(self, row: int | np.integer[Any]) -> tuple[str, int]:
         """Return the file and line of a row."""
         return self.source[row].as_py(), int(self.line[row])
 

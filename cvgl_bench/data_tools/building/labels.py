@@ -79,7 +79,7 @@ CANDIDATE = np.dtype(
 
 def _candidates(
     photos: Sequence[Photo], sheets: Sequence[Sheet], there: Sequence[NDArray[np.bool_]]
-) -> NDArray:
+) -> NDArray[np.void]:
     """Return every tile near a photo of its city, as a table of CANDIDATE."""
     lat, lon = np.array([photo.lat for photo in photos]), np.array([photo.lon for photo in photos])
     cities = np.array([photo.city or "" for photo in photos])
@@ -111,7 +111,7 @@ def _near(sheet: Sheet, x: Floats, y: Floats) -> tuple[NDArray[np.int64], Floats
     return rows, x[rows], y[rows]
 
 
-def _around(sheet: Sheet, x: Floats, y: Floats, there: NDArray[np.bool_]) -> NDArray:
+def _around(sheet: Sheet, x: Floats, y: Floats, there: NDArray[np.bool_]) -> NDArray[np.void]:
     """Return the tiles around points, `photo` counting the points."""
     size, stride = np.array(sheet.tile_size), np.array(sheet.stride)
     reach = np.maximum(LEAST_REACH, np.ceil(size / stride / 2).astype(int) + 1)

@@ -60,9 +60,10 @@ def read_photos(options: BuildOptions) -> tuple[list[Photo], list[Fault]]:
     folder = Path(options.photos)
     if not folder.is_dir():
         raise UsageError(f"--photos {folder} is not a folder.")
-    photos, faults = [], []
+    photos: list[Photo] = []
+    faults: list[Fault] = []
     for found in _from_table(folder, options) if options.photo_table else _from_exif(folder):
-        (faults if isinstance(found, Fault) else photos).append(found)
+        faults.append(found) if isinstance(found, Fault) else photos.append(found)
     by_id: dict[str, Photo] = {}
     for photo in photos:
         if photo.id in by_id:

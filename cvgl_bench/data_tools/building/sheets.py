@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cvgl_bench.data.layouts.layout import Wanted
 from cvgl_bench.data.layouts.presence import read_header
 from cvgl_bench.data_tools.building import geotiff, rasters
 from cvgl_bench.data_tools.building.frames import GeoFrame, GroundFrame, MercatorFrame
@@ -22,7 +23,7 @@ from cvgl_bench.data_tools.building.tables import column_names, position_fault, 
 from cvgl_bench.data_tools.fetch.client import Client
 from cvgl_bench.data_tools.fetch.lru_cache import LruCache
 from cvgl_bench.data_tools.fetch.mosaic import crop
-from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
+from cvgl_bench.data_tools.fetch.provider import Provider
 from cvgl_bench.data_tools.fetch.tile_sources import (
     Template,
     local_tile_px,
@@ -181,10 +182,11 @@ def read_sheets(
     """
     if pyramid:
         return _pyramid_sheets(options, photos), []
-    sheets, faults = [], []
+    sheets: list[Sheet] = []
+    faults: list[Fault] = []
     geotiffs = _geotiffs(options.imagery)
     for found in _geotiff_sheets(geotiffs, options) if geotiffs else _image_sheets(options):
-        (faults if isinstance(found, Fault) else sheets).append(found)
+        faults.append(found) if isinstance(found, Fault) else sheets.append(found)
     if not sheets:
         reason = f" The first: {faults[0].path} {faults[0].reason}." if faults else ""
         raise DataError(f"No image of {options.imagery} can be used.{reason}")
@@ -212,6 +214,7 @@ def _image_sheets(options: BuildOptions) -> Iterator[Sheet | Fault]:
         if m_per_px is not None:
             frame = GroundFrame(lat, lon, width / 2, height / 2, m_per_px)
         else:
+            assert zoom is not None
             x, y = mercator_px(lat, lon, zoom)
             frame = MercatorFrame(zoom, float(x) - width / 2, float(y) - height / 2)
         city = _checked_city(row.text("city") or DEFAULT_CITY)

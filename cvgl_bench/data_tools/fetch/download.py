@@ -6,7 +6,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -15,9 +15,10 @@ from typing import Literal, NamedTuple
 
 from PIL import Image
 
+from cvgl_bench.data.layouts.layout import Wanted
 from cvgl_bench.data_tools.fetch.client import Interrupted, Missing
 from cvgl_bench.data_tools.fetch.manifest import Manifest, entry
-from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
+from cvgl_bench.data_tools.fetch.provider import Provider
 from cvgl_bench.data_tools.fetch.threads import in_threads
 from cvgl_bench.foundation.errors import CvglError, DataError, UsageError
 from cvgl_bench.foundation.locks import workplace
@@ -124,7 +125,7 @@ def _download(
     return report
 
 
-def _count(report: Report, done: _Done, note) -> None:
+def _count(report: Report, done: _Done, note: Callable[[Failure], object]) -> None:
     if done.state == "fetched":
         report.fetched += 1
         report.fetched_bytes += done.size_bytes
@@ -159,8 +160,9 @@ class _Saver:
         except UsageError:
             raise
         except CvglError as error:
-            state = "missing" if isinstance(error, Missing) else "failed"
-            return _Done(wanted.path, state, reason=str(error))
+            return _Done(
+                wanted.path, "missing" if isinstance(error, Missing) else "failed", reason=str(error)
+            )
         self._save(target, wanted.path, data, provider.name)
         return _Done(wanted.path, "fetched", len(data))
 
@@ -198,7 +200,7 @@ def encode(image: ImageArray, suffix: str) -> bytes:
 
 
 @contextmanager
-def _failures_file(root: Path) -> Iterator:
+def _failures_file(root: Path) -> Iterator[Callable[[Failure], object]]:
     """Give a function that notes failures; the file of an earlier run is replaced at the end."""
     partial = root / PARTIAL / FAILURES
     with partial.open("w", encoding="utf-8", newline="\n") as file:

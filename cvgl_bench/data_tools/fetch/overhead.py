@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from cvgl_bench.data.layouts.layout import Wanted
 from cvgl_bench.data_tools.fetch.client import Client
 from cvgl_bench.data_tools.fetch.mosaic import crop, tiles_under
-from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
+from cvgl_bench.data_tools.fetch.provider import Provider
 from cvgl_bench.data_tools.fetch.tile_sources import Template, remote_tiles
 from cvgl_bench.data_tools.fetch.xyz import Tile, TileStore
 from cvgl_bench.foundation import geo

@@ -20,9 +20,10 @@ from urllib.parse import urlencode
 import numpy as np
 from PIL import Image
 
+from cvgl_bench.data.layouts.layout import Wanted
 from cvgl_bench.data_tools.fetch.client import Client, Missing, NotServed
 from cvgl_bench.data_tools.fetch.north import north_aligned
-from cvgl_bench.data_tools.fetch.provider import Provider, Wanted
+from cvgl_bench.data_tools.fetch.provider import Provider
 from cvgl_bench.data_tools.fetch.xyz import decode
 from cvgl_bench.foundation.errors import DataError, UsageError
 from cvgl_bench.views.images import ImageArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -17,7 +17,7 @@ WAITING_PER_THREAD = 4
 
 def in_threads(
     work: Callable[[Job], Done], jobs: Iterable[Job], *, threads: int, stop: threading.Event | None = None
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """Yield `work(job)` of every job as they end, in no particular order.
 
     Jobs are drawn one by one. An exception in a job is raised here and ends the others; so does leaving

@@ -7,6 +7,7 @@ import json
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from cvgl_bench.foundation.cache import VERIFIED
 from cvgl_bench.foundation.errors import DataError
@@ -80,7 +81,7 @@ def record_of(root: Path, cache: Path) -> Path:
     return cache / VERIFIED / f"{digest}.jsonl"
 
 
-def _known(record: Path) -> dict[str, list]:
+def _known(record: Path) -> dict[str, list[Any]]:
     if not record.is_file():
         return {}
     known = {}

@@ -60,7 +60,7 @@ def _figure(task: Task) -> Figure:
     heights = [1.25 * rows * panel_inches + 0.2, HISTOGRAM_INCHES]
     width = max(NARROWEST_INCHES, panel_inches * columns)
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
-    maps, below = figure.subfigures(2, 1, height_ratios=heights)
+    maps, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights).ravel()
     panels = maps.subplots(rows, columns, squeeze=False).ravel()
     for panel, city in zip(panels, cities, strict=False):
         _draw_city(panel, task, city)
@@ -95,7 +95,7 @@ def _draw_city(panel: Axes, task: Task, city: str) -> None:
     order = np.random.default_rng(0).permutation(len(colours))
     area = float(np.clip(4000 / len(colours), *DOT_AREAS))
     places = np.concatenate(parts)[order]
-    panel.scatter(*places.T, s=area, color=colours[order], linewidth=0, rasterized=True)
+    panel.scatter(places[:, 0], places[:, 1], s=area, color=colours[order], linewidth=0, rasterized=True)
     low, high = squares.min(axis=(0, 1)), squares.max(axis=(0, 1))
     middle, reach = (low + high) / 2, 0.53 * (high - low).max()
     # The map stands above a strip for the scale bar.
@@ -148,6 +148,6 @@ def _draw_decentrality(panel: Axes, task: Task) -> None:
         xlim=(0, 1), xlabel="decentrality (0: centre of the tile, 1: its corner)", ylabel="test queries (%)"
     )
     panel.tick_params(labelsize=7)
-    panel.xaxis.label.set_size(8)
-    panel.yaxis.label.set_size(8)
+    panel.xaxis.label.set_fontsize(8)
+    panel.yaxis.label.set_fontsize(8)
     panel.spines[["top", "right"]].set_visible(False)

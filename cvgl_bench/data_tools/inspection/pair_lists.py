@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.layouts.centred import Pairs, expected_count
@@ -11,6 +12,7 @@ from cvgl_bench.data.layouts.findings import Findings, Listed
 from cvgl_bench.data.layouts.layout import Inspected
 from cvgl_bench.data.layouts.recognition import CENTRE
 from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.method import View
 
 PairsOf = Callable[[str, Path], tuple[Pairs, Pairs]]
 """From a split's name and the data set's folder to the pairs that train and test, looking for no image."""
@@ -38,7 +40,8 @@ def check_pairs(
         for part, pairs in (("train", train), ("test", test)):
             check_count(found, dataset, name, part, len(pairs))
             found.checked["labels"] = found.checked.get("labels", 0) + len(pairs)
-            for view, paths in (("reference", pairs.reference_paths), ("query", pairs.query_paths)):
+            both: dict[View, Any] = {"reference": pairs.reference_paths, "query": pairs.query_paths}
+            for view, paths in both.items():
                 for path, line in zip(paths, pairs.line.tolist(), strict=True):
                     files.setdefault(path, Listed(path, view, pairs.source, line))
         for query in sorted(set(train.ids) & set(test.ids)):

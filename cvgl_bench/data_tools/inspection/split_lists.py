@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.layouts import read_task
 from cvgl_bench.data.layouts.findings import Findings, Listed
@@ -13,6 +15,7 @@ from cvgl_bench.data.splits import Task
 from cvgl_bench.data_tools.inspection.pair_lists import check_count
 from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.foundation.registry import Registry
+from cvgl_bench.method import View
 
 
 def check_splits(
@@ -43,7 +46,8 @@ def _take_down(found: Findings, task: Task, files: dict[str, Listed], *, whole: 
         if whole:
             check_count(found, task.dataset, task.split, part, len(split))
         found.checked["labels"] = found.checked.get("labels", 0) + len(split)
-        for table, view in ((split.references, "reference"), (split.queries, "query")):
+        tables: dict[View, pd.DataFrame] = {"reference": split.references, "query": split.queries}
+        for view, table in tables.items():
             columns = (table[name].to_list() for name in ("path", "source", "line"))
             for path, source, line in zip(*columns, strict=True):
                 files.setdefault(path, Listed(path, view, str(source), int(line)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cvgl_bench.data.layouts.geometry import offset_m
@@ -130,7 +131,7 @@ def _counts(
     )
 
 
-def _rows(table, city: str) -> NDArray[np.int64]:
+def _rows(table: pd.DataFrame, city: str) -> NDArray[np.int64]:
     return np.flatnonzero((table["city"] == city).to_numpy())
 
 

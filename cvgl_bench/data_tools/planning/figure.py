@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ LARGEST_MARK = 8
 CURVE_COLOUR = "#4d4d4d"
 LEGEND_COLUMNS = 2
 # Above the axes, since curves may run anywhere inside them.
-LEGEND = {"loc": "lower left", "bbox_to_anchor": (0, 1), "fontsize": 7, "frameon": False}
+LEGEND: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "fontsize": 7, "frameon": False}
 
 
 def draw_plan(tilings: Sequence[Tiling], path: Path, *, curve: Curve | None = None) -> None:

@@ -42,7 +42,7 @@ def position_codes(task: Task) -> tuple[PositionCode, ...]:
 def _patches(split: Split, city: str) -> NDArray[np.float32]:
     """Return the high-passed middles of a city's first tiles, north to south, each of unit length (N, P)."""
     tiles = split.references[split.references["city"] == city]
-    order = np.lexsort([tiles["lon"], np.round(-tiles["lat"], 6)])[:MOST_TILES]
+    order = np.lexsort([tiles["lon"].to_numpy(), np.round(-tiles["lat"].to_numpy(), 6)])[:MOST_TILES]
     found = []
     for path in tiles["path"].iloc[order]:
         grey = cv2.cvtColor(read_image(split.root / path), cv2.COLOR_RGB2GRAY).astype(np.float32)

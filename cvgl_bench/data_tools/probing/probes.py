@@ -119,8 +119,10 @@ def _features(
     split: Split, queries: NDArray[np.int64], references: NDArray[np.int64], progress: Progress
 ) -> list[Sides]:
     """Return, for each pairing, the features of some queries and references."""
-    asked = _of_images(split, split.queries["path"], queries, [p.query for p in PAIRINGS], progress)
-    there = _of_images(split, split.references["path"], references, [p.reference for p in PAIRINGS], progress)
+    asked = _of_images(split, split.queries["path"].to_list(), queries, [p.query for p in PAIRINGS], progress)
+    there = _of_images(
+        split, split.references["path"].to_list(), references, [p.reference for p in PAIRINGS], progress
+    )
     return list(zip(asked, there, strict=True))
 
 
@@ -160,7 +162,7 @@ def _find(
     return Finding(pairing.name, int(hits.sum()), len(rows), len(references))
 
 
-def _standardised(values: Floats, city: NDArray) -> Floats:
+def _standardised(values: Floats, city: NDArray[np.object_]) -> Floats:
     out = np.empty_like(values)
     for name in np.unique(city):
         own = values[city == name]
@@ -172,7 +174,7 @@ def _standardised(values: Floats, city: NDArray) -> Floats:
 def _ridge(inputs: Floats, targets: Floats) -> Floats:
     """Return the linear map (D, E) of least squares with a penalty."""
     penalty = RIDGE * len(inputs) / 100 * np.eye(inputs.shape[1])
-    return np.linalg.solve(inputs.T @ inputs + penalty, inputs.T @ targets)
+    return np.asarray(np.linalg.solve(inputs.T @ inputs + penalty, inputs.T @ targets), np.float64)
 
 
 def _nearest_is_true(queries: Floats, references: Floats, truth: NDArray[np.int64]) -> NDArray[np.bool_]:
