@@ -408,11 +408,11 @@ def _plan(layout: str) -> WorldPlan:
         name="tiny",
         layout=layout,
         cities=("London",),
-        tiles_per_side=5,
+        tiles_per_side=7,
         tile_px=32,
-        panoramas_per_city=60,
+        panoramas_per_city=30,
         panorama_px=(16, 32),
-        region_tiles=5,
+        region_tiles=7,
         supersample=1,
     )
 
