@@ -14,7 +14,9 @@ pytest.importorskip("cvgl_auxgeo", reason="the plugin cvgl-auxgeo is not install
 
 from cvgl_auxgeo.method import AuxGeo
 from cvgl_auxgeo.options import AuxGeoOptions
-from cvgl_auxgeo.position import position_loss
+from cvgl_auxgeo.position import position_errors, position_loss
+
+from cvgl_bench.testing import loss_terms
 
 PAIRS, CHANNELS, CELLS = 2, 320, 12
 ROUNDS = 5
@@ -27,8 +29,8 @@ def seconds(work):
 
 
 def position_step(features, parts, position):
-    loss = position_loss(features, parts, position, temperature=0.05, target="centred")
-    (0.05 * loss).backward()
+    errors = position_errors(features, parts, position, temperature=0.05, target="centred")
+    (0.05 * position_loss(errors)).backward()
 
 
 def test_position_constraint_in_a_training_step(capsys):
@@ -46,7 +48,7 @@ def test_position_constraint_in_a_training_step(capsys):
     position = torch.rand(PAIRS, 2)
     steps, added = [], []
     for _ in range(ROUNDS):
-        steps.append(seconds(lambda: sum(method.loss(network, batch).values()).backward()))
+        steps.append(seconds(lambda: sum(loss_terms(method, network, batch).values()).backward()))
         added.append(seconds(lambda: position_step(features, parts, position)))
     step_ms, added_ms = 1e3 * np.median(steps), 1e3 * np.median(added)
     with capsys.disabled():

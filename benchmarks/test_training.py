@@ -24,6 +24,7 @@ from cvgl_sample4geo.options import Sample4GeoOptions
 from cvgl_bench.embedding.images import autocast
 from cvgl_bench.method import Pair
 from cvgl_bench.networks.memory import recompute_activations
+from cvgl_bench.testing import loss_terms
 from cvgl_bench.views.images import read_image
 
 PAIRS = int(os.environ.get("CVGL_BENCHMARK_PAIRS", 128))
@@ -77,7 +78,7 @@ def test_training_step(method, recompute, capsys):
     def step():
         optimizer.zero_grad(set_to_none=True)
         with autocast(torch.float16, torch.device("cuda")):
-            loss = sum(method.loss(network, batch).values())
+            loss = sum(loss_terms(method, network, batch).values())
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()

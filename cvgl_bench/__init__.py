@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from cvgl_bench.data.layouts.layout import Layout
     from cvgl_bench.foundation.options import option
     from cvgl_bench.hookspecs import hookimpl
-    from cvgl_bench.method import Method, Pair, TrainableMethod
+    from cvgl_bench.method import Context, Method, Pair, TrainableMethod
     from cvgl_bench.scoring.arrays import score
     from cvgl_bench.scoring.metrics import Metric
     from cvgl_bench.scoring.statistics import summarise
 
 __all__ = [
+    "Context",
     "Dataset",
     "Layout",
     "Method",
@@ -46,7 +47,7 @@ _MODULES = {
     "cvgl_bench.data.layouts.layout": ("Layout",),
     "cvgl_bench.foundation.options": ("option",),
     "cvgl_bench.hookspecs": ("hookimpl",),
-    "cvgl_bench.method": ("Method", "Pair", "TrainableMethod"),
+    "cvgl_bench.method": ("Context", "Method", "Pair", "TrainableMethod"),
     "cvgl_bench.scoring.arrays": ("score",),
     "cvgl_bench.scoring.metrics": ("Metric",),
     "cvgl_bench.scoring.statistics": ("summarise",),

@@ -1,4 +1,4 @@
-"""The contract of a method: three functions to be ranked, two more to be trained.
+"""The contract of a method: three functions to be ranked, three more to be trained.
 
 A method stores its options and does nothing else in its constructor. The harness owns the loop, the
 device, mixed precision, the batches and the ranking; a method never sees a device string.
@@ -6,6 +6,7 @@ device, mixed precision, the batches and the ranking; a method never sees a devi
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
 
 View = Literal["query", "reference"]
 
+PAIR_TENSORS = (
+    "pair.row",
+    "pair.reference_row",
+    "pair.covers",
+    "pair.position",
+    "pair.m_per_px",
+    "pair.heading_deg",
+)
+"""What every batch says of its pairs beside a method's own tensors, after the fields of `Pair`.
+
+int64 (B,), (B,) and (B, K), padded with -1; float32 (B, 2), (x, y) as fractions of the stored reference,
+(B,) and (B,).
+"""
+
 
 @dataclass(frozen=True)
 class NoOptions:
@@ -32,11 +47,31 @@ class Pair:
 
     query, reference: uint8 (H, W, 3) RGB arrays as stored on disk.
     position_px: (x, y) of the query in the reference, in the pixels of `reference`.
+    row: of the query among the training queries. reference_row: of the reference among the references.
+    covers: rows of further references that hold the query too, and would be false negatives.
+    city: of the query. m_per_px: ground metres per pixel of `reference`.
+    heading_deg: where the query's middle column looks, clockwise from north; 0 as data sets store it.
     """
 
     query: NDArray[np.uint8]
     reference: NDArray[np.uint8]
     position_px: tuple[float, float]
+    row: int = 0
+    reference_row: int = 0
+    covers: tuple[int, ...] = ()
+    city: str = ""
+    m_per_px: float = math.nan
+    heading_deg: float = 0.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where in training a step is: `step` of `steps` in all, in `epoch` of `epochs`, both from 0."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
 
 
 class Method(ABC):
@@ -90,18 +125,36 @@ class Method(ABC):
 
 
 class TrainableMethod(Method):
-    """A method that the training loop can train."""
+    """A method that the training loop can train.
+
+    What belongs to a pair is kept apart from what belongs to a batch, so that a batch may be larger than
+    what fits in memory at once: the loop calls `represent` for parts of it and `criterion` for the whole.
+    """
 
     @abstractmethod
     def prepare_pair(self, pair: Pair, generator: np.random.Generator) -> dict[str, Tensor]:
         """Turn one training example into named tensors, augmented with `generator`; run in workers.
 
-        The harness stacks them over the batch and moves them to the device.
+        The harness stacks them over the batch, adds what `PAIR_TENSORS` names, and moves all to the device.
         """
 
     @abstractmethod
-    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return named scalar loss terms; the loop minimises their sum and logs each of them."""
+    def represent(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what `criterion` needs of some pairs of a batch: named tensors, one row a pair.
+
+        Embeddings, those of further views, terms that belong to one pair alone, and tensors of `batch`
+        handed on. batch: the stacked results of `prepare_pair`.
+        """
+
+    @abstractmethod
+    def criterion(
+        self, network: nn.Module, outputs: dict[str, Tensor], context: Context
+    ) -> dict[str, Tensor]:
+        """Return named scalar loss terms; the loop minimises their sum and logs each of them.
+
+        outputs: what `represent` gave for the pairs of the whole batch, in order. Parameters of the network
+        may be used (a temperature), its layers are for `represent`.
+        """
 
 
 @runtime_checkable

@@ -154,9 +154,11 @@ class MeanColour(TrainableMethod):
     def embed(self, network, images, view):
         return network(images)
 
-    def loss(self, network, batch):
-        pair = (network(batch["query"]), network(batch["reference"]))
-        return {"info_nce": symmetric_info_nce(*pair, network.scale)}
+    def represent(self, network, batch):
+        return {view: network(batch[view]) for view in ("query", "reference")}
+
+    def criterion(self, network, outputs, context):
+        return {"info_nce": symmetric_info_nce(outputs["query"], outputs["reference"], network.scale)}
 
 
 def _log_rank(outcome):

@@ -122,18 +122,18 @@ def test_every_index_of_the_search_can_be_chosen_for_mining():
 def test_an_interrupted_run_resumes_to_the_same_result(run, tmp_path, monkeypatch):
     settings = ["--epochs", "4", "--set", "mine_every=2"]
     assert run(*settings, "--output", "whole").exit_code == 0
-    steps = MeanColour.loss
+    steps = MeanColour.criterion
     calls = iter(range(10**6))
 
-    def interrupted(self, network, batch):
+    def interrupted(self, *given):
         if next(calls) == 9:
             raise KeyboardInterrupt
-        return steps(self, network, batch)
+        return steps(self, *given)
 
-    monkeypatch.setattr(MeanColour, "loss", interrupted)
+    monkeypatch.setattr(MeanColour, "criterion", interrupted)
     assert run(*settings, "--output", "cut").exit_code != 0
     assert not (tmp_path / "cut" / "result.json").exists()
-    monkeypatch.setattr(MeanColour, "loss", steps)
+    monkeypatch.setattr(MeanColour, "criterion", steps)
     done = CliRunner().invoke(cli, ["run", "--resume", "cut"])
     assert done.exit_code == 0, done.output
     first, second = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in ("whole", "cut"))
@@ -155,9 +155,18 @@ def test_the_epoch_can_be_chosen_and_the_record_says_how(run, tmp_path, select):
     assert not (tmp_path / "o" / "best.safetensors").exists()
 
 
+def test_chunks_are_recorded(run, tmp_path):
+    assert run("--epochs", "1", "--set", "chunk=3", "--output", "o").exit_code == 0
+    assert result_of(tmp_path / "o")["options"]["training"]["chunk"] == 3
+    environment = result_of(tmp_path / "o")["environment"]
+    assert (environment["chunk"], environment["normalised_over"]) == (3, "pair")
+    assert run("--epochs", "1", "--output", "p").exit_code == 0
+    assert "chunk" not in result_of(tmp_path / "p")["environment"]
+
+
 def test_a_loss_that_is_no_longer_finite_stops_the_run(run, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        MeanColour, "loss", lambda self, network, batch: {"nan": network.scale * float("nan")}
+        MeanColour, "criterion", lambda self, network, *_: {"nan": network.scale * float("nan")}
     )
     done = run("--output", "o")
     assert "no longer finite in epoch 1" in str(done.exception)
@@ -206,13 +215,13 @@ def test_edited_code_is_embedded_anew_and_code_without_a_file_is_not_stored(run,
 def test_code_edited_while_it_trains_is_not_taken_for_the_code_that_ran(run, monkeypatch):
     code = ["before"]
     monkeypatch.setattr("cvgl_bench.running.execution.code_digest", lambda method: code[0])
-    loss = MeanColour.loss
+    criterion = MeanColour.criterion
 
-    def edited(self, network, batch):
+    def edited(self, *given):
         code[0] = "after"
-        return loss(self, network, batch)
+        return criterion(self, *given)
 
-    monkeypatch.setattr(MeanColour, "loss", edited)
+    monkeypatch.setattr(MeanColour, "criterion", edited)
     assert run("--epochs", "1", "--output", "a").exit_code == 0
     manifests = (cache.cache_folder() / "embeddings").glob("*/manifest.json")
     assert {json.loads(file.read_text())["key"]["code"] for file in manifests} == {"before"}
@@ -450,7 +459,8 @@ def test_expected_errors_are_one_line_and_an_exit_code(noise_world):
             r"embed\(\) gives a tensor",
         ),
         ("prepare_pair", lambda *_: None, r"prepare_pair\(\) gives None"),
-        ("loss", lambda *_: {}, r"loss\(\) gives a dict"),
+        ("represent", lambda *_: {}, r"represent\(\) gives a dict"),
+        ("criterion", lambda *_: {}, r"criterion\(\) gives a dict"),
         (
             "prepare",
             lambda self, image, view: torch.zeros(int(image[0, 0, 0]) + 1),

@@ -123,20 +123,42 @@ class TrainingPairs(Dataset[dict[str, torch.Tensor]]):
 
     def __init__(self, method: TrainableMethod, split: Split, *, seed: int) -> None:
         self._method, self._images, self._seed = method, SplitImages(split), seed
-        self._truth = split.truth
+        self._truth, self._covers = split.truth, split.covers
         self._fraction = split.position_px / split.tile_size_px[:, ::-1]
+        self._city = split.queries["city"].to_numpy(str)
+        references = split.references.iloc[split.truth]
+        self._width_m = (references["m_per_px"] * references["width_px"]).to_numpy()
 
     def __getitem__(self, epoch_and_row: tuple[int, int]) -> dict[str, torch.Tensor]:
         epoch, row = epoch_and_row
+        pair = self._pair(row)
+        try:
+            answer = self._method.prepare_pair(pair, np.random.default_rng([self._seed, epoch, row]))
+        except DataError as error:
+            raise DataError(f"{self._images.query_path(row)}, or its tile, cannot be used: {error}") from None
+        return prepared_pair(self._method, answer) | {
+            "pair.row": torch.tensor(row),
+            "pair.reference_row": torch.tensor(pair.reference_row),
+            "pair.covers": torch.from_numpy(self._covers[row]),
+            "pair.position": torch.from_numpy(self._fraction[row]).float(),
+            "pair.m_per_px": torch.tensor(pair.m_per_px),
+            "pair.heading_deg": torch.tensor(pair.heading_deg),
+        }
+
+    def _pair(self, row: int) -> Pair:
         query, reference = self._images.query(row), self._images.reference(self._truth[row])
         height, width = reference.shape[:2]
         x, y = self._fraction[row]
-        pair = Pair(query, reference, (float(x * width), float(y * height)))
-        try:
-            answer = self._method.prepare_pair(pair, np.random.default_rng([self._seed, epoch, row]))
-            return prepared_pair(self._method, answer)
-        except DataError as error:
-            raise DataError(f"{self._images.query_path(row)}, or its tile, cannot be used: {error}") from None
+        return Pair(
+            query,
+            reference,
+            (float(x * width), float(y * height)),
+            row=row,
+            reference_row=int(self._truth[row]),
+            covers=tuple(self._covers[row][self._covers[row] >= 0].tolist()),
+            city=str(self._city[row]),
+            m_per_px=float(self._width_m[row] / width),
+        )
 
 
 def view_loader(

@@ -51,17 +51,34 @@ def positions(method: Method | Locates, answered: Any, *, count: int) -> Tensor:
     return table
 
 
+def representations(method: Method, outputs: Any, *, count: int) -> dict[str, Tensor]:
+    """Return what `represent` answered for `count` pairs, if it is named tensors of one row a pair."""
+    if not isinstance(outputs, Mapping) or not outputs:
+        raise _broken(method, "represent", f"{_what(outputs)}, but it must be a dict of named tensors")
+    for name, rows in outputs.items():
+        if not isinstance(name, str) or not isinstance(rows, Tensor):
+            raise _broken(method, "represent", f"{_what(rows)} as {name!r}, but it must be a tensor")
+        if not rows.ndim or len(rows) != count:
+            reason = f"{_what(rows)} as {name!r}, but for {count} pairs it must hold one row a pair"
+            raise _broken(method, "represent", reason)
+    return dict(outputs)
+
+
 def loss_terms(method: Method, terms: Any) -> dict[str, Tensor]:
-    """Return what `loss` answered, if it is named scalars of which one at least can be minimised."""
+    """Return what `criterion` answered, if it is named scalars of which one at least can be minimised."""
     if not isinstance(terms, Mapping) or not terms:
-        raise _broken(method, "loss", f"{_what(terms)}, but it must be a dict of named scalar tensors")
+        raise _broken(method, "criterion", f"{_what(terms)}, but it must be a dict of named scalar tensors")
     for name, term in terms.items():
         if not isinstance(name, str) or not isinstance(term, Tensor):
-            raise _broken(method, "loss", f"{_what(term)} as {name!r}, but it must be a scalar tensor")
+            raise _broken(method, "criterion", f"{_what(term)} as {name!r}, but it must be a scalar tensor")
         if term.ndim or not term.is_floating_point():
-            raise _broken(method, "loss", f"{_what(term)} as {name!r}, but it must be one floating number")
+            raise _broken(
+                method, "criterion", f"{_what(term)} as {name!r}, but it must be one floating number"
+            )
     if not any(term.requires_grad for term in terms.values()):
-        raise _broken(method, "loss", "terms that do not depend on the network, so that nothing is learnt")
+        raise _broken(
+            method, "criterion", "terms that do not depend on the network, so that nothing is learnt"
+        )
     return dict(terms)
 
 

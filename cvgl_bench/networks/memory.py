@@ -13,8 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cvgl_bench.foundation.errors import TrainingError, UsageError
 
 RECOMPUTE_ADVICE = (
-    "Set machine.recompute=true, which takes longer and gives the same, or a smaller training.batch_size, "
-    "which does not"
+    "Set a smaller training.chunk or machine.recompute=true, which take longer and give the same, or a "
+    "smaller training.batch_size, which does not"
 )
 SMALLER_ADVICE = "Give fewer images at a time: training.batch_size or evaluation.embed_batch_size"
 

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ from cvgl_bench.running.folder import LOSSES, REQUEST, STATE, WEIGHTS, claimed, 
 from cvgl_bench.running.record import run_record
 from cvgl_bench.running.run import Run
 from cvgl_bench.scoring.results import Result, Selection, write_result
-from cvgl_bench.training.loop import Losses, Setting, Training, start, train
+from cvgl_bench.training.loop import Losses, Setting, Training, chunk_facts, start, train
 from cvgl_bench.training.losses_file import LossesFile
 from cvgl_bench.training.selection import Selector
 from cvgl_bench.training.state import Saver, restore_state
@@ -49,9 +50,9 @@ def _execute(run: Run) -> Result:
     place, network = _begin(run)
     store = _open_store(run)
     seconds: dict[str, float] = {}
-    selection = Selection(rule="none")
+    selection, chunks = Selection(rule="none"), {}
     if run.trains:
-        selection, seconds["train"] = _train(run, network, place)
+        selection, seconds["train"], chunks = _train(run, network, place)
         save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
     with _timed(seconds, "evaluate"):
         found = evaluate(
@@ -70,7 +71,7 @@ def _execute(run: Run) -> Result:
             edges=run.task.dataset.decentrality_edges,
             options=run.options.evaluation,
         )
-    environment = provenance.environment(place.device)
+    environment = provenance.environment(place.device) | chunks
     if store is not None and store.reused:
         # Else the seconds would speak of a machine that embeds in no time.
         environment["stored_embeddings"] = store.reused
@@ -148,8 +149,8 @@ def _build(run: Run, place: Place) -> nn.Module:
     return network.to(place.device)
 
 
-def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float]:
-    """Train what is left to train; return the chosen epoch and the seconds of all that was trained."""
+def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float, dict[str, Any]]:
+    """Train what is left to train; return the chosen epoch, the seconds of all training, and its chunks."""
     options = run.options.training
     selector = Selector(run.method, run.task, options, run.options.evaluation, place, run.folder)
     setting = Setting(run.method, selector.train_split, options, place.device, place.workers, run.say)
@@ -181,7 +182,7 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
 
     train(setting, state, on_advance=on_advance, on_epoch=on_epoch)
     saver.save(state)
-    return selector.finish(network, state.epoch), state.seconds
+    return selector.finish(network, state.epoch), state.seconds, chunk_facts(setting, state)
 
 
 def _reached(state: Training) -> str:

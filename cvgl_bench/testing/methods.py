@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cvgl_bench.foundation.errors import PluginError
 from cvgl_bench.foundation.options import Layer, describe, resolve
-from cvgl_bench.method import Locates, Method, Pair, TrainableMethod, View
+from cvgl_bench.method import PAIR_TENSORS, Context, Locates, Method, Pair, TrainableMethod, View
 from cvgl_bench.running.options import sections_of
 from cvgl_bench.running.recipes import read_recipe
 from cvgl_bench.testing.demands import NAME_RULE, Demand, allowed, demands_on, is_name
@@ -28,7 +29,12 @@ REFERENCE_SIZES = ((64, 64), (56, 56), (72, 72))
 SAME = 1e-4
 """Room for another order of summation when unit-length embeddings are computed one by one."""
 
+POSITION = (0.25, 0.6)
+"""Where each query lies in its reference, (x, y) as fractions."""
+
 SEED = 20240501
+
+FIRST_STEP = Context(step=0, steps=1, epoch=0, epochs=1)
 
 
 def check_method(method_class: type[Method], options: Any = None) -> None:
@@ -140,6 +146,8 @@ def _check_images_decide(method: Method, network: nn.Module, images: Tensor, vie
 def _check_training(method: TrainableMethod, network: nn.Module) -> None:
     import torch
 
+    from cvgl_bench.networks import answers
+
     must = _demands(method)
     examples = [_example(method, row) for row in range(len(QUERY_SIZES))]
     must(
@@ -151,12 +159,10 @@ def _check_training(method: TrainableMethod, network: nn.Module) -> None:
         shapes = {name: tuple(tensor.shape) for name, tensor in example.items()}
         expected = {name: tuple(examples[0][name].shape) for name in names}
         must(shapes == expected, f"prepare_pair() gives {shapes} and {expected}: they cannot be stacked")
-    terms = method.loss(
-        network.train(), {name: torch.stack([e[name] for e in examples]) for name in examples[0]}
-    )
-    must(isinstance(terms, Mapping) and terms, "loss() must return a dict of named terms")
+    batch = {name: torch.stack([e[name] for e in examples]) for name in examples[0]} | _pair_tensors()
+    _check_representations(method, network.eval(), batch)
+    terms = _kept(method, lambda: answers.loss_terms(method, loss_terms(method, network.train(), batch)))
     for name, term in terms.items():
-        must(term.ndim == 0, f"the loss term '{name}' has shape {tuple(term.shape)}, not that of a scalar")
         must(term.isfinite(), f"the loss term '{name}' is {term.item()}")
     sum(terms.values()).backward()
     trained = {name: p.grad for name, p in network.named_parameters() if p.requires_grad}
@@ -165,6 +171,59 @@ def _check_training(method: TrainableMethod, network: nn.Module) -> None:
     broken = [name for name, gradient in trained.items() if not gradient.isfinite().all()]
     must(not broken, f"the gradient of {', '.join(broken[:3])} is not finite")
     must(any(gradient.any() for gradient in trained.values()), "the loss has no gradient at all")
+
+
+def loss_terms(
+    method: TrainableMethod, network: nn.Module, batch: dict[str, Tensor], context: Context = FIRST_STEP
+) -> dict[str, Tensor]:
+    """Return the loss terms of a batch that is represented as a whole."""
+    return method.criterion(network, method.represent(network, batch), context)
+
+
+def _kept(method: TrainableMethod, step: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    try:
+        return step()
+    except PluginError as error:
+        raise AssertionError(f"{type(method).__name__}: {error}") from None
+
+
+def _check_representations(method: TrainableMethod, network: nn.Module, batch: dict[str, Tensor]) -> None:
+    """Assert that what represent() gives for a pair does not depend on the other pairs."""
+    import torch
+
+    from cvgl_bench.networks import answers
+
+    must = _demands(method)
+    singles = [
+        {name: tensor[row : row + 1] for name, tensor in batch.items()} for row in range(len(QUERY_SIZES))
+    ]
+
+    def rows_of(part: dict[str, Tensor], count: int) -> dict[str, Tensor]:
+        return _kept(
+            method, lambda: answers.representations(method, method.represent(network, part), count=count)
+        )
+
+    with torch.no_grad():
+        whole = rows_of(batch, len(singles))
+        alone = [rows_of(single, 1) for single in singles]
+    for name, tensor in whole.items():
+        rows = torch.cat([part[name] for part in alone])
+        must(rows.shape == tensor.shape, f"represent() gives '{name}' of another shape for a pair alone")
+        difference = float((rows.double() - tensor.double()).abs().max())
+        must(
+            difference <= SAME * max(1.0, float(tensor.double().abs().max())),
+            f"represents a pair differently alone and in a batch ('{name}', by {difference:.1e}); what "
+            "depends on other pairs belongs into criterion()",
+        )
+
+
+def _pair_tensors() -> dict[str, Tensor]:
+    import torch
+
+    rows = torch.arange(len(QUERY_SIZES))
+    fractions = torch.tensor([POSITION]).repeat(len(rows), 1)
+    given = (rows, rows, rows[:, None] * 0 - 1, fractions, torch.ones(len(rows)), torch.zeros(len(rows)))
+    return dict(zip(PAIR_TENSORS, given, strict=True))
 
 
 def _check_positions(method: Any, network: nn.Module) -> None:
@@ -219,7 +278,7 @@ def _example(method: TrainableMethod, row: int) -> dict[str, Tensor]:
     must = _demands(method)
     height, width = REFERENCE_SIZES[row]
     query, reference = _noise(QUERY_SIZES[row], row), _noise((height, width), row)
-    pair = Pair(query, reference, (0.25 * width, 0.6 * height))
+    pair = Pair(query, reference, (POSITION[0] * width, POSITION[1] * height), row=row, reference_row=row)
     example = method.prepare_pair(pair, np.random.default_rng(SEED + row))
     must(isinstance(example, dict) and example, "prepare_pair() must return a dict of tensors")
     untouched = np.array_equal(query, _noise(QUERY_SIZES[row], row))

@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +19,10 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.embedding.images import autocast, autocast_type, embed_split
 from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.foundation.progress import progress
-from cvgl_bench.method import TrainableMethod
-from cvgl_bench.networks.answers import loss_terms
+from cvgl_bench.method import Context, TrainableMethod
 from cvgl_bench.networks.memory import RECOMPUTE_ADVICE, enough_memory
 from cvgl_bench.ranking import nearest
+from cvgl_bench.training.gradients import Before, backward, normalises
 from cvgl_bench.training.interruption import Interruption
 from cvgl_bench.training.options import TrainingOptions
 from cvgl_bench.training.sampling import gps_neighbours, neighbour_batches, random_batches, similar_neighbours
@@ -39,6 +41,8 @@ class Training:
     network: nn.Module
     optimizer: torch.optim.AdamW
     scaler: torch.amp.GradScaler
+    chunk: int
+    """Pairs that go through the network at a time; a batch of more is gone through twice."""
     neighbours: NDArray[np.int64] | None = None
     """int64 (Q, pool), rows of each query's neighbour references; None until first needed."""
     epoch: int = 0
@@ -84,7 +88,24 @@ def start(setting: Setting, network: nn.Module) -> Training:
     scaler = torch.amp.GradScaler(
         setting.device.type, init_scale=FP16_INITIAL_SCALE, enabled=kind is torch.float16
     )
-    return Training(network, optimizer, scaler)
+    chunk = options.batch_size if options.chunk == "auto" else options.chunk
+    state = Training(network, optimizer, scaler, chunk)
+    _say_what_chunks_change(setting, state)
+    return state
+
+
+def chunk_facts(setting: Setting, state: Training) -> dict[str, Any]:
+    """Return what a record says of batches that went through the network in chunks; nothing if none did."""
+    if state.chunk >= setting.options.batch_size:
+        return {}
+    return {"chunk": state.chunk, "normalised_over": "chunk" if normalises(state.network) else "pair"}
+
+
+def _say_what_chunks_change(setting: Setting, state: Training) -> None:
+    if chunk_facts(setting, state).get("normalised_over") == "chunk":
+        setting.say(
+            f"  layers that normalise over a batch see {state.chunk} pairs, not {setting.options.batch_size}"
+        )
 
 
 def train(
@@ -214,26 +235,57 @@ def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[
 
 
 def _train_batch(setting: Setting, state: Training, batch: dict[str, Tensor], *, steps: int) -> None:
-    kind = autocast_type(setting.options.mixed_precision, setting.device)
-    with enough_memory(f"a batch of {setting.options.batch_size} pairs", RECOMPUTE_ADVICE):
+    options = setting.options
+    context = Context(state.step, options.epochs * steps, epoch=state.epoch, epochs=options.epochs)
+    with enough_memory(f"a step of {options.batch_size} pairs", RECOMPUTE_ADVICE):
         batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
-        with autocast(kind, setting.device):
-            terms = loss_terms(setting.method, setting.method.loss(state.network, batch))
-        _step(setting, state, sum(terms.values()), steps=steps)
+        terms = _gradients(setting, state, batch, context)
+        _step(setting, state, steps=steps)
     for name, value in terms.items():
         state.sums[name] = state.sums.get(name, 0) + value.detach().float()
     state.batch += 1
 
 
-def _step(setting: Setting, state: Training, loss: Tensor, *, steps: int) -> None:
+def _gradients(
+    setting: Setting, state: Training, batch: dict[str, Tensor], context: Context
+) -> dict[str, Tensor]:
+    """Set the gradients of a batch and return its loss terms.
+
+    Where `chunk` is auto, a step that the GPU's memory does not hold is done again in halves, and so are
+    all after it.
+    """
+    computing = partial(
+        autocast, autocast_type(setting.options.mixed_precision, setting.device), setting.device
+    )
+    before = Before.of(state.network, setting.device)
+    while True:
+        state.optimizer.zero_grad(set_to_none=True)
+        try:
+            return backward(
+                setting.method,
+                state.network,
+                batch,
+                context=context,
+                chunk=state.chunk,
+                autocast=computing,
+                scale=state.scaler.scale,
+            )
+        except torch.cuda.OutOfMemoryError:
+            if setting.options.chunk != "auto" or state.chunk == 1:
+                raise
+        state.chunk = (state.chunk + 1) // 2
+        setting.say(f"  the GPU's memory is full: from here on {state.chunk} pairs go through it at a time")
+        _say_what_chunks_change(setting, state)
+        before.restore()
+
+
+def _step(setting: Setting, state: Training, *, steps: int) -> None:
     options, optimizer = setting.options, state.optimizer
     factor = warmup_cosine(
         state.step, warmup_steps=options.warmup_epochs * steps, total_steps=options.epochs * steps
     )
     for group in optimizer.param_groups:
         group["lr"] = options.learning_rate * factor
-    optimizer.zero_grad(set_to_none=True)
-    state.scaler.scale(loss).backward()
     state.scaler.unscale_(optimizer)
     parameters = optimizer.param_groups[0]["params"]
     nn.utils.clip_grad_value_(parameters, options.clip_value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cvgl_bench.foundation.errors import OptionError
 from cvgl_bench.foundation.options import option
 from cvgl_bench.training.sampling.neighbours import NeighbourMetric, NeighbourOwner
 
@@ -14,7 +15,14 @@ class TrainingOptions:
     """Settings of the training loop."""
 
     epochs: int = option(40, "Passes over the training queries.", least=1)
-    batch_size: int = option(128, "Pairs in a batch.", least=2)
+    batch_size: int = option(128, "Pairs in a batch, all of which one optimiser step sees.", least=2)
+    chunk: Literal["auto"] | int = option(
+        "auto",
+        "Pairs that go through the network at a time: fewer take less memory, and two passes; auto is the "
+        "whole batch, halved where a GPU's memory does not hold it.",
+        least=1,
+        earlier="auto",
+    )
     learning_rate: float = option(1e-3, "Peak learning rate of AdamW.", least=0)
     weight_decay: float = option(0.01, "Weight decay of AdamW.", least=0)
     warmup_epochs: float = option(1.0, "Epochs of linear warm-up before the cosine decay.", least=0)
@@ -56,6 +64,13 @@ class TrainingOptions:
     )
     validate_every: int = option(1, "Epochs between validations where `select` is not last.", least=1)
     seed: int = option(1, "Seed of initial weights, batches and augmentation.", least=0)
+
+    def __post_init__(self) -> None:
+        if self.chunk != "auto" and self.chunk > self.batch_size:
+            raise OptionError(
+                f"training.chunk is {self.chunk}, more than the {self.batch_size} pairs of a batch. "
+                "Set it to a part of training.batch_size, or leave it out."
+            )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from cvgl_bench.training.loop import Training, mean_losses
 
 NETWORK, OPTIMIZER, SUMS = "network.", "optimizer.", "sums."
 
-NUMBERS = ("epoch", "step", "batch", "seconds", "epoch_began_s")
+NUMBERS = ("epoch", "step", "batch", "chunk", "seconds", "epoch_began_s")
 """Fields of `Training` that travel in the JSON tensor."""
 
 TRAINING_PER_SAVE = 50

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutation import Mutant
 
 LOOP = "cvgl_bench/training/loop.py"
+GRADIENTS = "cvgl_bench/training/gradients.py"
 STATE = "cvgl_bench/training/state.py"
 SELECTION = "cvgl_bench/training/selection.py"
 SCHEDULE = "cvgl_bench/training/schedule.py"
@@ -16,6 +17,7 @@ LOSSES = "cvgl_bench/networks/losses.py"
 
 TESTS = (
     "tests/training/test_loop.py",
+    "tests/training/test_gradients.py",
     "tests/training/test_options.py",
     "tests/training/test_state.py",
     "tests/training/test_selection.py",
@@ -100,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         LOOP,
-        "    optimizer.zero_grad(set_to_none=True)\n",
+        "        state.optimizer.zero_grad(set_to_none=True)\n",
         "",
         "gradients add up over steps",
     ),
@@ -117,9 +119,9 @@ MUTANTS = (
         "mining in training mode",
     ),
     Mutant(
-        LOOP,
-        "_step(setting, state, sum(terms.values()), steps=steps)",
-        "_step(setting, state, sum(terms.values()) / len(terms), steps=steps)",
+        GRADIENTS,
+        "scale(sum(terms.values())).backward()\n        return terms\n",
+        "scale(sum(terms.values()) / len(terms)).backward()\n        return terms\n",
         "the mean of the loss terms, not their sum",
     ),
     Mutant(
@@ -255,10 +257,40 @@ MUTANTS = (
         "mining again when resumed within an epoch",
     ),
     Mutant(
+        GRADIENTS,
+        "    before.restore()\n    wanted",
+        "    wanted",
+        "other dropout in the second pass of a chunk",
+    ),
+    Mutant(
+        GRADIENTS,
+        "slice(number * chunk, number * chunk + _row_count(part))",
+        "slice(0, _row_count(part))",
+        "the first chunk's gradient for every chunk",
+    ),
+    Mutant(
+        GRADIENTS,
+        "    _set_generators(device, after)\n",
+        "",
+        "random numbers repeated after a step in chunks",
+    ),
+    Mutant(
+        LOOP,
+        "        before.restore()\n",
+        "",
+        "other dropout where a step is done again",
+    ),
+    Mutant(
         STATE,
-        '("epoch", "step", "batch",',
-        '("epoch", "batch",',
+        '("epoch", "step", "batch", "chunk",',
+        '("epoch", "batch", "chunk",',
         "a resumed schedule from its first step",
+    ),
+    Mutant(
+        STATE,
+        '"batch", "chunk",',
+        '"batch",',
+        "resuming with chunks that did not fit",
     ),
     Mutant(
         STATE,

@@ -22,6 +22,10 @@ def locate(answer):
     return answers.positions(METHOD, answer, count=4)
 
 
+def represented(answer):
+    return answers.representations(METHOD, answer, count=4)
+
+
 def loss(answer):
     return answers.loss_terms(METHOD, answer)
 
@@ -53,7 +57,12 @@ BROKEN = {
     "locate: three columns": (lambda: locate(torch.zeros(4, 3)), r"must be a tensor \(4, 2\)"),
     "locate: cells": (lambda: locate(torch.zeros(4, 2).long()), "int64"),
     "locate: not finite": (lambda: locate(torch.full((4, 2), torch.nan)), "not finite"),
-    "loss: None": (lambda: loss(None), r"loss\(\) gives None"),
+    "represent: None": (lambda: represented(None), r"represent\(\) gives None"),
+    "represent: empty": (lambda: represented({}), "gives a dict"),
+    "represent: number": (lambda: represented({"a": 1.0}), "a float as 'a'"),
+    "represent: a row short": (lambda: represented({"a": torch.ones(3, 8)}), r"\(3, 8\).*for 4 pairs"),
+    "represent: no rows": (lambda: represented({"a": TERM}), "for 4 pairs it must hold one row a pair"),
+    "criterion: None": (lambda: loss(None), r"criterion\(\) gives None"),
     "loss: tensor": (lambda: loss(TERM), "must be a dict"),
     "loss: empty": (lambda: loss({}), "gives a dict"),
     "loss: number": (lambda: loss({"a": 1.0}), "a float as 'a'"),

@@ -55,9 +55,11 @@ class Good(TrainableMethod):
         query, reference = geometry.on_panorama(pair.query), geometry.on_overhead(pair.reference)
         return {"query": self.prepare(query, "query"), "reference": self.prepare(reference, "reference")}
 
-    def loss(self, network, batch):
-        query, reference = (self.embed(network, batch[view], view) for view in ("query", "reference"))
-        return {"info_nce": symmetric_info_nce(query, reference, network.log_scale)}
+    def represent(self, network, batch):
+        return {view: self.embed(network, batch[view], view) for view in ("query", "reference")}
+
+    def criterion(self, network, outputs, context):
+        return {"info_nce": symmetric_info_nce(outputs["query"], outputs["reference"], network.log_scale)}
 
 
 class Locating(Good):
@@ -263,37 +265,59 @@ class NoPairs(Good):
 class BareLoss(Good):
     """Returns the sum instead of named terms."""
 
-    def loss(self, network, batch):
-        return super().loss(network, batch)["info_nce"]
+    def criterion(self, network, outputs, context):
+        return super().criterion(network, outputs, context)["info_nce"]
 
 
 class VectorLoss(Good):
     """Forgets to average."""
 
-    def loss(self, network, batch):
-        return {"each": super().loss(network, batch)["info_nce"].repeat(3)}
+    def criterion(self, network, outputs, context):
+        return {"each": super().criterion(network, outputs, context)["info_nce"].repeat(3)}
 
 
 class InfiniteLoss(Good):
     """Overflows."""
 
-    def loss(self, network, batch):
-        return {"huge": super().loss(network, batch)["info_nce"] / 0.0}
+    def criterion(self, network, outputs, context):
+        return {"huge": super().criterion(network, outputs, context)["info_nce"] / 0.0}
 
 
 class BrokenGradient(Good):
     """Is finite, its gradient is not: the square root at zero."""
 
-    def loss(self, network, batch):
-        value = super().loss(network, batch)["info_nce"]
+    def criterion(self, network, outputs, context):
+        value = super().criterion(network, outputs, context)["info_nce"]
         return {"root": value + (value * 0.0).sqrt()}
 
 
 class Detached(Good):
     """Trains nothing."""
 
-    def loss(self, network, batch):
-        return {"flat": super().loss(network, batch)["info_nce"] * 0.0}
+    def criterion(self, network, outputs, context):
+        return {"flat": super().criterion(network, outputs, context)["info_nce"] * 0.0}
+
+
+class FewerRows(Good):
+    """Leaves a pair out."""
+
+    def represent(self, network, batch):
+        return {name: rows[1:] for name, rows in super().represent(network, batch).items()}
+
+
+class PooledPairs(Good):
+    """Subtracts the mean of the batch from what belongs to a pair."""
+
+    def represent(self, network, batch):
+        outputs = super().represent(network, batch)
+        return {name: rows - rows.mean(dim=0) for name, rows in outputs.items()}
+
+
+class BareRepresentation(Good):
+    """Returns a tuple."""
+
+    def represent(self, network, batch):
+        return tuple(super().represent(network, batch).values())
 
 
 class UnusedHead(Good):
@@ -347,8 +371,11 @@ BROKEN = {
     PaintingPairs: r"prepare_pair\(\) changes the images",
     UnevenPairs: "cannot be stacked",
     NoPairs: r"prepare_pair\(\) must return a dict",
-    BareLoss: r"loss\(\) must return a dict",
-    VectorLoss: r"'each' has shape \(3,\)",
+    BareLoss: r"criterion\(\) gives a tensor \(\) of float32, but it must be a dict",
+    VectorLoss: r"criterion\(\) gives a tensor \(3,\) of float32 as 'each'",
+    FewerRows: r"represent\(\) gives a tensor \(2, 8\) of float32 as 'query', but for 3 pairs",
+    PooledPairs: r"a pair differently alone and in a batch \('query'.* belongs into criterion\(\)",
+    BareRepresentation: r"represent\(\) gives a tuple, but it must be a dict",
     InfiniteLoss: "the loss term 'huge' is inf",
     BrokenGradient: "is not finite",
     Detached: "no gradient at all",

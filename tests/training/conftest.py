@@ -24,10 +24,9 @@ class Probe(MeanColour):
     name = "probe"
     title = "Probe"
 
-    def __init__(self, split):
+    def __init__(self):
         super().__init__(None)
-        self._row = {tuple(position): row for row, position in enumerate(split.position_px.tolist())}
-        self.batches, self.dtypes, self.seen = [], [], []
+        self.batches, self.dtypes, self.seen, self.contexts = [], [], [], []
 
     def build(self):
         network = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.25), nn.Linear(8, 8))
@@ -35,16 +34,18 @@ class Probe(MeanColour):
         network.unused = nn.Parameter(torch.tensor(4.0))
         return network
 
-    def prepare_pair(self, pair, generator):
-        row = self._row[tuple(round(value, 6) for value in pair.position_px)]
-        return {**super().prepare_pair(pair, generator), "row": torch.tensor(row)}
+    def represent(self, network, batch):
+        handed_on = {"row": batch["pair.row"], "image": batch["query"]}
+        return super().represent(network, batch) | handed_on
 
-    def loss(self, network, batch):
-        self.batches.append(batch["row"].tolist())
-        self.seen.append(batch["query"])
-        self.dtypes.append(network(batch["query"]).dtype)
+    def criterion(self, network, outputs, context):
+        self.batches.append(outputs["row"].tolist())
+        self.seen.append(outputs["image"])
+        self.dtypes.append(outputs["query"].dtype)
+        self.contexts.append(context)
         size = network[0].weight.square().sum() + network[2].weight.square().sum()
-        return {**super().loss(network, batch), "size": 0.01 * size, "idle": 0.0 * network.unused}
+        terms = super().criterion(network, outputs, context)
+        return {**terms, "size": 0.01 * size, "idle": 0.0 * network.unused}
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Recorded:
     """A training run in memory and what each of its steps left behind."""
 
     def __init__(self, split, method=None, **options):
-        self.method = method or Probe(split)
+        self.method = method or Probe()
         self.split, self.options = split, TrainingOptions(**options)
         self.said, self.steps, self.epochs, self.scales = [], [], [], []
         self.setting = Setting(

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from cvgl_bench.method import Pair
+from cvgl_bench.method import Context, Pair
 from cvgl_bench.training.sampling import gps_neighbours, neighbour_batches, random_batches
+from cvgl_bench.training.selection import hold_out
 
 from .conftest import Probe, Recorded, Step, assert_same_steps
 
@@ -32,7 +33,7 @@ class PlainLoop:
     """Training by torch.optim.AdamW, without any part of the loop under test but the sampling functions."""
 
     def __init__(self, split, options):
-        self.split, self.options, self.method = split, options, Probe(split)
+        self.split, self.options, self.method = split, options, Probe()
         torch.manual_seed(options.seed)
         self.network = self.method.build()
         self.half = options.mixed_precision == "fp16"
@@ -63,6 +64,7 @@ class PlainLoop:
                 else:
                     angle = math.pi * ((number - warm) / (total - warm))
                     rate = options.learning_rate * (0.5 * (1 + math.cos(angle)))
+                self.context = Context(number, options.epochs * len(batches), epoch - 1, options.epochs)
                 terms = self.step(self.examples(epoch, rows), rate)
                 for name, term in terms.items():
                     sums[name] = sums.get(name, torch.tensor(0.0)) + term.detach().float()
@@ -98,14 +100,16 @@ class PlainLoop:
             )
             for row in rows
         ]
-        return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+        batch = {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+        return batch | {"pair.row": torch.from_numpy(rows)}
 
     def step(self, batch, rate):
         network, bound = self.network, self.options.clip_value
         for parameter in network.parameters():
             parameter.grad = None
         with torch.autocast("cpu", torch.float16, enabled=self.half):
-            terms = self.method.loss(network, batch)
+            outputs = self.method.represent(network, batch)
+            terms = self.method.criterion(network, outputs, self.context)
         (sum(terms.values()) * (FP16_SCALE if self.half else 1.0)).backward()
         clipped = []
         for parameter in network.parameters():
@@ -159,9 +163,15 @@ def test_losses_rates_and_weights_are_those_of_a_plain_loop(train_split, setting
     assert all(0 < share < 1 for share in plain.clipped_shares), "clipping must matter, and not alone"
     assert_same_steps(run.steps, expected)
     assert run.method.batches == plain.method.batches
+    assert run.method.contexts == plain.method.contexts
 
 
-def test_neighbours_that_are_mined_are_those_of_the_whole_matrix(train_split):
+@pytest.mark.parametrize("held_out", [False, True])
+def test_neighbours_that_are_mined_are_those_of_the_whole_matrix(train_split, held_out):
+    """With references that no training query shows, too, which are no neighbours."""
+    if held_out:
+        train_split, _ = hold_out(train_split, 0.3, seed=4)
+        assert len(np.unique(train_split.truth)) < len(train_split.references)
     settings = SETTINGS | {"epochs": 3, "mine_every": 2, "neighbour_pool": 3, "neighbour_select": 2}
     run = Recorded(train_split, **settings).run()
     plain = PlainLoop(train_split, run.options)
@@ -183,14 +193,14 @@ def test_an_epoch_reports_the_mean_of_every_term_and_of_their_sum(train_split):
 class Overflowing(Probe):
     """Has gradients beyond float32 once they are scaled, in the second step alone."""
 
-    def loss(self, network, batch):
-        terms = super().loss(network, batch)
+    def criterion(self, network, outputs, context):
+        terms = super().criterion(network, outputs, context)
         return {**terms, "huge": network.scale * (1e37 if len(self.batches) == 2 else 0.0)}
 
 
 def test_half_precision_skips_a_step_that_overflows_and_scales_less_from_then_on(train_split):
     settings = SETTINGS | {"sampling": "random", "mixed_precision": "fp16", "epochs": 1}
-    run = Recorded(train_split, Overflowing(train_split), **settings).run()
+    run = Recorded(train_split, Overflowing(), **settings).run()
     first, second, third, _ = (step.weights["0.weight"] for step in run.steps)
     assert torch.equal(first, second) and not torch.equal(second, third)
     assert run.scales == [FP16_SCALE, FP16_SCALE / 2, FP16_SCALE / 2, FP16_SCALE / 2]

@@ -26,7 +26,7 @@ def trained(split, **options):
 
 
 def selector(task, folder, **options):
-    method = Probe(task.train)
+    method = Probe()
     place = Place(torch.device("cpu"), workers=0)
     return Selector(method, task, TrainingOptions(**options), EvaluationOptions(), place, folder)
 
@@ -50,6 +50,21 @@ def test_batch_size__is_the_number_of_pairs_that_a_step_sees(train_split):
         run = trained(train_split, batch_size=size)
         assert {len(batch) for batch in run.method.batches} == {size}
         assert len(run.steps) == len(train_split) // size
+
+
+def test_chunk__is_how_many_pairs_the_network_sees_at_a_time(train_split):
+    """Twice where it sees less than a batch; the criterion sees the batch."""
+
+    class Counting(Probe):
+        def represent(self, network, batch):
+            sizes.append(len(batch["query"]))
+            return super().represent(network, batch)
+
+    for chunk, expected in (("auto", [4]), (4, [4]), (3, [3, 1, 3, 1]), (1, [1] * 8)):
+        sizes = []
+        run = Recorded(train_split, Counting(), **QUICK | {"chunk": chunk}).run()
+        assert sizes == 4 * expected
+        assert {len(batch) for batch in run.method.batches} == {4}
 
 
 def test_learning_rate__is_how_far_the_first_step_goes(train_split):
@@ -181,7 +196,7 @@ def test_neighbour_owner__decides_whether_queries_of_a_reference_share_neighbour
 
     def shared(owner):
         settings = {"sampling": "neighbours", "neighbour_pool": 8, "mine_every": 1, "epochs": epochs}
-        run = Recorded(train_split, Scattered(train_split), **QUICK | settings, neighbour_owner=owner).run()
+        run = Recorded(train_split, Scattered(), **QUICK | settings, neighbour_owner=owner).run()
         pools, order = run.state.neighbours, np.argsort(train_split.truth, kind="stable")
         return (pools[order[::2]] == pools[order[1::2]]).all()
 
@@ -217,7 +232,7 @@ def test_keep_covers_apart__keeps_false_negatives_out_of_batches(train_split, sa
 
 def test_select__decides_what_epochs_are_compared_on(task, tmp_path):
     last, held, test = (selector(task, tmp_path, select=rule) for rule in ("last", "validation", "test"))
-    network = Probe(task.train).build()
+    network = Probe().build()
     assert last.train_split is task.train and not last.validates
     assert last.validate(network, 1) is None
     assert test.train_split is task.train and test.validates
@@ -237,7 +252,7 @@ def test_validation_fraction__is_the_share_of_training_tiles_held_out(task, tmp_
 @pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (4, [4, 5])])
 def test_validate_every__is_how_many_epochs_pass_between_validations(task, tmp_path, every, epochs):
     test = selector(task, tmp_path, select="test", validate_every=every, epochs=5)
-    network = Probe(task.train).build()
+    network = Probe().build()
     assert [epoch for epoch in range(1, 6) if test.validate(network, epoch) is not None] == epochs
 
 

@@ -47,10 +47,10 @@ class Colours(MeanColour):
         network.scale = nn.Parameter(torch.tensor(2.0))
         return network
 
-    def loss(self, network, batch):
+    def criterion(self, network, outputs, context):
         # Noise of all three global generators, which a method may draw from.
         noise = torch.rand(()) + np.random.rand() + random.random()
-        return {**super().loss(network, batch), "noise": 0.1 * noise * network.scale}
+        return {**super().criterion(network, outputs, context), "noise": 0.1 * noise * network.scale}
 
 
 class Listener:
@@ -168,7 +168,7 @@ def test_kills_in_any_step_lose_that_step_alone(world, saves, count, select):
     world.start("whole", **settings)
     mined = count(loop, "_by_similarity")
     at = {1, 2, 4, 7, 8, 11, 14, 15}
-    steps = count(Colours, "loss", kill, at)
+    steps = count(Colours, "criterion", kill, at)
     world.until_done("cut", **settings)
     world.assert_same("whole", "cut")
     whole = sum(1 for call in steps) - len(at)
@@ -180,7 +180,7 @@ def test_kills_in_any_step_lose_that_step_alone(world, saves, count, select):
 def test_however_seldom_it_saves_a_resumed_run_gives_the_same(world, saves, count, share):
     world.start("whole")
     saves(share)
-    count(Colours, "loss", kill, {3, 9, 20, 22})
+    count(Colours, "criterion", kill, {3, 9, 20, 22})
     world.until_done("cut")
     world.assert_same("whole", "cut")
 
@@ -192,7 +192,7 @@ def test_listeners_hear_of_every_epoch_once(world, saves, count):
     assert [epoch for epoch, _ in heard] == [1, 2, 3, 4]
     world.listener.heard.clear()
     world.listener.fails_in = 3
-    count(Colours, "loss", kill, {6, 12, 30})
+    count(Colours, "criterion", kill, {6, 12, 30})
     world.until_done("cut")
     assert world.listener.heard == heard
     world.assert_same("whole", "cut")
@@ -203,7 +203,7 @@ def test_a_run_asked_to_end_finishes_its_step_and_loses_nothing(world, saves, co
     world.start("whole")
     saves(10**9)
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-    steps = count(Colours, "loss", lambda: os.kill(os.getpid(), number), {3, 8, 16})
+    steps = count(Colours, "criterion", lambda: os.kill(os.getpid(), number), {3, 8, 16})
     world.until_done("cut")
     assert len(steps) == STEPS
     world.assert_same("whole", "cut")
@@ -212,7 +212,7 @@ def test_a_run_asked_to_end_finishes_its_step_and_loses_nothing(world, saves, co
 
 def test_a_kill_after_training_keeps_the_training(world, count):
     world.start("whole", select="validation", validation_fraction=0.3)
-    steps = count(Colours, "loss")
+    steps = count(Colours, "criterion")
     count(execution, "score", kill, {1})
     count(execution, "write_result", kill, {1})
     world.until_done("cut", select="validation", validation_fraction=0.3)
@@ -223,7 +223,7 @@ def test_a_kill_after_training_keeps_the_training(world, count):
 def test_a_save_cut_short_leaves_the_last_state(world, saves, count):
     world.start("whole")
     saves(0)
-    steps = count(Colours, "loss")
+    steps = count(Colours, "criterion")
     count(os, "fsync", kill, {2, 6, 13})
     world.until_done("cut")
     assert STEPS < len(steps) <= STEPS + 3
@@ -231,7 +231,7 @@ def test_a_save_cut_short_leaves_the_last_state(world, saves, count):
 
 
 def test_a_damaged_state_is_refused(world, count, tmp_path):
-    count(Colours, "loss", kill, {9})
+    count(Colours, "criterion", kill, {9})
     with pytest.raises(Killed):
         world.start("cut")
     path = tmp_path / "cut" / "state.safetensors"
@@ -241,7 +241,7 @@ def test_a_damaged_state_is_refused(world, count, tmp_path):
 
 
 def test_one_bit_of_the_state_is_enough(world, count, tmp_path):
-    count(Colours, "loss", kill, {9})
+    count(Colours, "criterion", kill, {9})
     with pytest.raises(Killed):
         world.start("cut")
     path = tmp_path / "cut" / "state.safetensors"
@@ -268,7 +268,7 @@ def test_one_bit_of_the_state_is_enough(world, count, tmp_path):
     ],
 )
 def test_a_small_file_that_is_damaged_is_named(world, count, tmp_path, name, content):
-    count(Colours, "loss", kill, {9})
+    count(Colours, "criterion", kill, {9})
     with pytest.raises(Killed):
         world.start("cut", select="validation", validation_fraction=0.3)
     (tmp_path / "cut" / name).write_bytes(content)
@@ -277,7 +277,7 @@ def test_a_small_file_that_is_damaged_is_named(world, count, tmp_path, name, con
 
 
 def test_an_id_that_leads_elsewhere_is_refused_before_training(world, count, tmp_path):
-    steps = count(Colours, "loss", kill, {9})
+    steps = count(Colours, "criterion", kill, {9})
     with pytest.raises(Killed):
         world.start("cut")
     path, before = tmp_path / "cut" / "options.yaml", len(steps)
@@ -298,7 +298,7 @@ def test_a_run_that_was_killed_after_its_record_says_how_to_go_on(world, count, 
 
 
 def test_what_another_process_finished_meanwhile_is_left_alone(world, count, tmp_path):
-    count(Colours, "loss", kill, {9})
+    count(Colours, "criterion", kill, {9})
     with pytest.raises(Killed):
         world.start("cut")
     late = resume(tmp_path / "cut", world.plugins)
@@ -327,8 +327,8 @@ def fork_and_kill(world):
     """
     os.waitpid(fork(world.start, "whole"), 0)
     state.TRAINING_PER_SAVE = 0
-    step = Colours.loss
-    Colours.loss = lambda *given: time.sleep(0.02) or step(*given)
+    step = Colours.criterion
+    Colours.criterion = lambda *given: time.sleep(0.02) or step(*given)
     generator = np.random.default_rng(0)
     path = world.folder / "cut" / "state.safetensors"
     for _ in range(KILLS):

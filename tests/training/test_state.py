@@ -27,8 +27,8 @@ class Overflowing(Probe):
 
     overflows = True
 
-    def loss(self, network, batch):
-        terms = super().loss(network, batch)
+    def criterion(self, network, outputs, context):
+        terms = super().criterion(network, outputs, context)
         first = self.overflows and len(self.batches) == 1
         return {**terms, "huge": network.scale * (1e37 if first else 0.0)}
 
@@ -42,14 +42,14 @@ class Resumed(Overflowing):
 @pytest.fixture(scope="module")
 def whole(task):
     """A run that nothing interrupts; four steps an epoch."""
-    run = Recorded(task.train, Overflowing(task.train), **SETTINGS).run()
+    run = Recorded(task.train, Overflowing(), **SETTINGS).run()
     assert len(run.steps) == 16 and run.scales[-1] == 512
     return run
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 6, 9, 12])
 def test_what_follows_is_the_same_wherever_it_was_cut(task, whole, tmp_path, steps):
-    first = Recorded(task.train, Overflowing(task.train), **SETTINGS)
+    first = Recorded(task.train, Overflowing(), **SETTINGS)
     path = tmp_path / "state.safetensors"
 
     def cut(run):
@@ -59,7 +59,7 @@ def test_what_follows_is_the_same_wherever_it_was_cut(task, whole, tmp_path, ste
 
     with pytest.raises(Cut):
         first.run(cut)
-    second = Recorded(task.train, Resumed(task.train), **SETTINGS)
+    second = Recorded(task.train, Resumed(), **SETTINGS)
     torch.rand(7)
     restore_state(second.state, path)
     second.run()

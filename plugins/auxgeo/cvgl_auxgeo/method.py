@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from cvgl_auxgeo.labels import position_label
 from cvgl_auxgeo.options import AuxGeoOptions
-from cvgl_auxgeo.position import locate, position_loss
+from cvgl_auxgeo.position import locate, position_errors, position_loss
 from cvgl_auxgeo.published import from_published, is_published
 from cvgl_bench.foundation.errors import OptionError
-from cvgl_bench.method import Pair
+from cvgl_bench.method import Context, Pair
 from cvgl_bench.networks.weights import create_backbone
 from cvgl_bench.views import birdseye
 from cvgl_bench.views.images import Geometry, ImageArray
@@ -98,32 +98,38 @@ class AuxGeo(Sample4Geo):
             levels=options.bev_levels,
         )
 
-    def loss(self, network: SharedBackbone, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weighted terms: three contrastive losses and the position loss, those that are on."""
+    def represent(self, network: SharedBackbone, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the features of every view and, with `pcm`, each pair's `position_error`."""
         options = self.options
         if not (options.bim or options.pcm):
-            return super().loss(network, batch)
+            return super().represent(network, batch)
         names = ["query", "reference", "birdseye"] if options.bim else ["query", "reference"]
         parts = self.features(network.model.forward_features, [batch[name] for name in names])
-        features = dict(zip(names, map(network.model.forward_head, parts), strict=True))
-        query, reference = features["query"], features["reference"]
-        terms = {"info_nce": self.info_nce(query, reference, network.logit_scale)}
-        if options.bim:
-            above = features["birdseye"]
-            query_term = self.info_nce(query, above, network.logit_scale2)
-            reference_term = self.info_nce(above, reference, network.logit_scale3)
-            terms["info_nce_bev_query"] = options.bev_query_weight * query_term
-            terms["info_nce_bev_reference"] = options.bev_reference_weight * reference_term
+        outputs = dict(zip(names, map(network.model.forward_head, parts), strict=True))
         if options.pcm:
-            located = [features[name] for name in names if name != "reference"]
-            term = position_loss(
-                torch.stack(located, dim=1),
+            outputs["position_error"] = position_errors(
+                torch.stack([outputs[name] for name in names if name != "reference"], dim=1),
                 parts[names.index("reference")],
                 batch["position"],
                 temperature=options.position_temperature,
                 target=options.position_target,
             )
-            terms["position"] = options.position_weight * term
+        return outputs
+
+    def criterion(
+        self, network: SharedBackbone, outputs: dict[str, Tensor], context: Context
+    ) -> dict[str, Tensor]:
+        """Return the weighted terms: three contrastive losses and the position loss, those that are on."""
+        options = self.options
+        terms = super().criterion(network, outputs, context)
+        if options.bim:
+            above = outputs["birdseye"]
+            query_term = self.info_nce(outputs["query"], above, network.logit_scale2)
+            reference_term = self.info_nce(above, outputs["reference"], network.logit_scale3)
+            terms["info_nce_bev_query"] = options.bev_query_weight * query_term
+            terms["info_nce_bev_reference"] = options.bev_reference_weight * reference_term
+        if options.pcm:
+            terms["position"] = options.position_weight * position_loss(outputs["position_error"])
         return terms
 
     def locate(self, network: SharedBackbone, queries: Tensor, references: Tensor) -> Tensor:

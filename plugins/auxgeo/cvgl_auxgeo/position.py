@@ -39,23 +39,27 @@ class Cells(NamedTuple):
     shape: tuple[float, float]
 
 
-def position_loss(
+def position_errors(
     features: Tensor, parts: Tensor, position: Tensor, *, temperature: float, target: PositionTarget
 ) -> Tensor:
-    """Return the mean distance from the answered to the true position in cells, summed over scales and K.
+    """Return the distances (B, S, K) from the answered to the true position, in cells, at S scales.
 
     features: (B, K, C) global features of the queries in K views (panorama, bird's-eye view); parts:
     (B, C, h, w) maps of their tiles; position: (B, 2) true (x, y) as fractions of the tile.
     """
+    distances = []
     with torch.autocast(device_type=parts.device.type, enabled=False):
-        total = torch.zeros((), device=parts.device)
         for cells in _scales(features.float(), parts.float(), target):
             answer = soft_argmax(cells, temperature)
             truth = position.float() * answer.new_tensor(cells.shape[::-1])
             # vector_norm's gradient at zero is zero; that of a written-out root is NaN.
-            distance = torch.linalg.vector_norm(answer - truth[:, None], dim=-1)
-            total = total + distance.mean(dim=0).sum()
-    return total
+            distances.append(torch.linalg.vector_norm(answer - truth[:, None], dim=-1))
+        return torch.stack(distances, dim=1)
+
+
+def position_loss(errors: Tensor) -> Tensor:
+    """Return the mean over pairs of distances (B, S, K), summed over scales and views."""
+    return errors.mean(dim=0).sum(dim=1).sum()
 
 
 def locate(features: Tensor, parts: Tensor, *, temperature: float, target: PositionTarget) -> Tensor:

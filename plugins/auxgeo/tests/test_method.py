@@ -1,5 +1,7 @@
 """AuxGeo as a method: the contract, the marked image, its terms, and Sample4Geo where modules are off."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,9 @@ from cvgl_sample4geo.method import Sample4Geo
 from cvgl_sample4geo.options import Sample4GeoOptions
 
 from cvgl_bench.foundation.errors import OptionError
-from cvgl_bench.method import Locates, Pair
-from cvgl_bench.testing import check_method
+from cvgl_bench.method import Context, Locates, Pair
+from cvgl_bench.testing import check_method, loss_terms
+from cvgl_bench.training.gradients import backward
 from cvgl_bench.views.images import Geometry
 
 SMALL = {"backbone": "test_convnext", "weights": "none", "tile_size": (64, 64), "panorama_size": (48, 96)}
@@ -47,7 +50,7 @@ def trained(method, steps=3):
     losses = []
     for _ in range(steps):
         optimizer.zero_grad()
-        terms = method.loss(network, batch_of(method))
+        terms = loss_terms(method, network, batch_of(method))
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_value_(network.parameters(), 100)
         optimizer.step()
@@ -88,7 +91,9 @@ def test_terms_by_module_and_their_weights():
         method = AuxGeo(AuxGeoOptions(**SMALL, **options))
         torch.manual_seed(5)
         with torch.no_grad():
-            return {name: float(term) for name, term in method.loss(method.build().eval(), batch).items()}
+            return {
+                name: float(term) for name, term in loss_terms(method, method.build().eval(), batch).items()
+            }
 
     whole = terms()
     assert list(whole) == ["info_nce", "info_nce_bev_query", "info_nce_bev_reference", "position"]
@@ -108,8 +113,8 @@ def test_position_term_counts_panorama_and_birds_eye_view():
     alone = AuxGeo(AuxGeoOptions(**SMALL, bim=False))
     views = batch["query"], batch["birdseye"]
     with torch.no_grad():
-        both = method.loss(network, batch)["position"]
-        halves = [alone.loss(network, batch | {"query": view})["position"] for view in views]
+        both = loss_terms(method, network, batch)["position"]
+        halves = [loss_terms(alone, network, batch | {"query": view})["position"] for view in views]
     assert float(both) == pytest.approx(float(sum(halves)), rel=1e-5)
 
 
@@ -208,7 +213,7 @@ def test_backbone_without_a_map_of_parts_is_refused_by_name(backbone):
 def test_any_map_of_parts_trains(backbone, side):
     """224 px give 7 x 7 cells, which no pooling divides."""
     method = AuxGeo(AuxGeoOptions(**SMALL | {"backbone": backbone, "tile_size": (side, side)}))
-    terms = method.loss(method.build(), batch_of(method, count=2))
+    terms = loss_terms(method, method.build(), batch_of(method, count=2))
     assert all(torch.isfinite(term) for term in terms.values()) and float(terms["position"].detach()) > 0
 
 
@@ -250,3 +255,28 @@ def test_published_sharpening_darkens_what_is_prepared():
         )
     )
     assert darkened < kept - 0.05
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: AuxGeo(AuxGeoOptions(**SMALL)), lambda: Sample4Geo(Sample4GeoOptions(**SMALL))]
+)
+def test_gradients_of_chunks_are_those_of_the_whole_batch(make):
+    def gradients(chunk):
+        method = make()
+        torch.manual_seed(5)
+        network = method.build().train()
+        backward(
+            method,
+            network,
+            batch_of(method),
+            context=Context(step=0, steps=1, epoch=0, epochs=1),
+            chunk=chunk,
+            autocast=contextlib.nullcontext,
+            scale=lambda loss: loss,
+        )
+        return {name: parameter.grad for name, parameter in network.named_parameters()}
+
+    whole = gradients(4)
+    for chunk in (1, 3):
+        for name, gradient in gradients(chunk).items():
+            assert float((gradient - whole[name]).abs().max()) <= 1e-5 * float(whole[name].abs().max()), name

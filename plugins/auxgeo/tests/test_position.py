@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from cvgl_auxgeo.position import locate, position_loss
+from cvgl_auxgeo.position import locate, position_errors, position_loss
 
 T = 0.05
 
@@ -14,6 +14,13 @@ def draw(batch=3, views=2, channels=16, height=12, width=12, seed=0):
     features = torch.randn(batch, views, channels, generator=generator)
     parts = torch.randn(batch, channels, height, width, generator=generator)
     return features, parts, torch.rand(batch, 2, generator=generator)
+
+
+def loss_of(*views, **settings):
+    """The loss of a batch, whose errors are a distance for each pair, scale and view."""
+    errors = position_errors(*views, **settings)
+    assert errors.shape[0] == len(views[0]) and errors.shape[2] == views[0].shape[1]
+    return position_loss(errors)
 
 
 def plain_loss(features, parts, position, target):
@@ -42,7 +49,7 @@ def plain_loss(features, parts, position, target):
 @pytest.mark.parametrize("shape", [(12, 12), (7, 7), (4, 6), (2, 2), (5, 14)])
 def test_loss_is_the_papers(target, shape):
     features, parts, position = draw(height=shape[0], width=shape[1])
-    loss = position_loss(features, parts, position, temperature=T, target=target)
+    loss = loss_of(features, parts, position, temperature=T, target=target)
     expected = plain_loss(features.double(), parts.double(), position.double(), target)
     assert loss.dtype == torch.float32
     assert float(loss) == pytest.approx(expected, rel=1e-4)
@@ -63,7 +70,7 @@ def test_a_perfect_answer_costs_nothing_at_the_finest_scale_and_has_a_finite_gra
     assert torch.allclose(answer, position, atol=1e-6)
     parts = parts[..., :3, 8:11].clone().requires_grad_()
     position = torch.tensor([[1.5 / 3, 2.5 / 3]])
-    loss = position_loss(features, parts, position, temperature=0.001, target="centred")
+    loss = loss_of(features, parts, position, temperature=0.001, target="centred")
     loss.backward()
     assert float(loss.detach()) == 0
     assert torch.isfinite(parts.grad).all()
@@ -78,7 +85,7 @@ def test_published_target_charges_half_a_cell_for_a_perfect_answer():
     parts[0, :, 4:8, 4:8] = features[0, 0][:, None, None]
     position = torch.tensor([[0.5, 0.5]])
     centred, published = (
-        float(position_loss(features, parts, position, temperature=0.01, target=target))
+        float(loss_of(features, parts, position, temperature=0.01, target=target))
         for target in ("centred", "published")
     )
     assert centred == pytest.approx(0, abs=1e-4)
@@ -95,7 +102,7 @@ def test_learning_the_loss_learns_to_locate(target):
     optimizer = torch.optim.Adam([parts], lr=0.1)
     for _ in range(120):
         optimizer.zero_grad()
-        position_loss(features, parts, position, temperature=T, target=target).backward()
+        loss_of(features, parts, position, temperature=T, target=target).backward()
         optimizer.step()
     with torch.no_grad():
         answer = locate(features[:, 0], parts, temperature=T, target=target)
@@ -108,13 +115,13 @@ def test_gradients_are_right():
     features, parts, position = draw(batch=2, channels=4, height=4, width=4)
     parts.requires_grad_()
     features.requires_grad_()
-    loss = position_loss(features, parts, position, temperature=T, target="centred")
+    loss = loss_of(features, parts, position, temperature=T, target="centred")
     loss.backward()
     step = 1e-2
     direction = torch.randn(parts.shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         forth, back = (
-            position_loss(features, parts + s * direction, position, temperature=T, target="centred")
+            loss_of(features, parts + s * direction, position, temperature=T, target="centred")
             for s in (step, -step)
         )
     assert float((parts.grad * direction).sum()) == pytest.approx(
@@ -126,15 +133,15 @@ def test_gradients_are_right():
 def test_half_precision_inputs_are_computed_in_float32():
     features, parts, position = draw()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = position_loss(features, parts, position, temperature=T, target="centred")
+        loss = loss_of(features, parts, position, temperature=T, target="centred")
     assert loss.dtype == torch.float32
-    assert torch.equal(loss, position_loss(features, parts, position, temperature=T, target="centred"))
-    half = position_loss(features.half(), parts.half(), position.double(), temperature=T, target="centred")
+    assert torch.equal(loss, loss_of(features, parts, position, temperature=T, target="centred"))
+    half = loss_of(features.half(), parts.half(), position.double(), temperature=T, target="centred")
     assert half.dtype == torch.float32 and float(half) == pytest.approx(float(loss), rel=0.01)
 
 
 def test_zero_maps_have_no_nan():
     features, parts = torch.zeros(1, 1, 4, requires_grad=True), torch.zeros(1, 4, 3, 3, requires_grad=True)
-    loss = position_loss(features, parts, torch.tensor([[0.5, 0.5]]), temperature=T, target="centred")
+    loss = loss_of(features, parts, torch.tensor([[0.5, 0.5]]), temperature=T, target="centred")
     loss.backward()
     assert torch.isfinite(parts.grad).all() and torch.isfinite(features.grad).all()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from cvgl_bench.method import Pair, TrainableMethod, View
+from cvgl_bench.method import Context, Pair, TrainableMethod, View
 from cvgl_bench.networks.losses import symmetric_info_nce
 from cvgl_bench.networks.weights import create_backbone, pixel_statistics
 from cvgl_bench.views.augmentation import Photometric
@@ -76,10 +76,16 @@ class Sample4Geo(TrainableMethod):
         """Return `query` and `reference`, flipped and turned together, augmented one by one."""
         return self.prepare_views(pair, self.draw_geometry(generator), generator)
 
-    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the contrastive loss of the batch as `info_nce`."""
+    def represent(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the features of both views."""
         query, reference = self.features(network, [batch["query"], batch["reference"]])
-        return {"info_nce": self.info_nce(query, reference, network.logit_scale)}
+        return {"query": query, "reference": reference}
+
+    def criterion(
+        self, network: nn.Module, outputs: dict[str, Tensor], context: Context
+    ) -> dict[str, Tensor]:
+        """Return the contrastive loss of the batch as `info_nce`."""
+        return {"info_nce": self.info_nce(outputs["query"], outputs["reference"], network.logit_scale)}
 
     def features(self, network: nn.Module, views: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return the features of each view, computed in one pass where all views have one size.

@@ -17,7 +17,7 @@ from cvgl_bench.method import Pair
 from cvgl_bench.networks.checkpoints import load_weights
 from cvgl_bench.networks.losses import symmetric_info_nce
 from cvgl_bench.plugins import load_plugins
-from cvgl_bench.testing import check_method
+from cvgl_bench.testing import check_method, loss_terms
 from cvgl_bench.views.images import Geometry
 
 TINY = Sample4GeoOptions(backbone="test_convnext", weights="none", tile_size=(32, 32), panorama_size=(32, 64))
@@ -66,10 +66,10 @@ def test_is_found_through_its_entry_point() -> None:
 def test_one_step_lowers_the_loss_of_its_batch(method) -> None:
     network, examples = method.build(), batch(method)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
-    before = method.loss(network, examples)["info_nce"]
+    before = loss_terms(method, network, examples)["info_nce"]
     before.backward()
     optimizer.step()
-    after = method.loss(network, examples)["info_nce"]
+    after = loss_terms(method, network, examples)["info_nce"]
     assert math.isfinite(before.item())
     assert after.item() < before.item()
 
@@ -79,7 +79,7 @@ def test_the_loss_is_info_nce_of_both_views_features_at_the_networks_scale(metho
     assert network.logit_scale.item() == pytest.approx(math.log(1 / 0.07))
     query, reference = network.model(examples["query"]), network.model(examples["reference"])
     expected = symmetric_info_nce(query, reference, network.logit_scale, label_smoothing=0.1)
-    assert method.loss(network, examples)["info_nce"].item() == pytest.approx(expected.item())
+    assert loss_terms(method, network, examples)["info_nce"].item() == pytest.approx(expected.item())
 
 
 def test_a_pair_is_flipped_and_turned_together() -> None:
