@@ -65,8 +65,8 @@ class OptionError(UsageError):
     """An option that does not exist, or has a value it cannot take."""
 
 
-def in_one_line(error: Exception) -> str:
-    """Return what an error of a library says, which may be several lines, as one."""
+def in_one_line(error: Exception | str) -> str:
+    """Return what an error of a library says, or a person gave, which may be several lines, as one."""
     return " ".join(str(error).split())
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-from cvgl_bench.foundation.errors import OptionError, suggest
+from cvgl_bench.foundation.errors import OptionError, in_one_line, suggest
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator or not key.strip():
-            raise OptionError(f"'--set {assignment}' is not of the form key=value.")
+            raise OptionError(f"'--set {in_one_line(assignment)}' is not of the form key=value.")
         values[key.strip()] = _yaml_value(assignment, text)
     return values
 
@@ -121,7 +121,9 @@ def _yaml_value(assignment: str, text: str) -> Any:
     try:
         return read_yaml(text)
     except YamlError as error:
-        raise OptionError(f"'--set {assignment:.100}': the value cannot be read as YAML ({error}).") from None
+        raise OptionError(
+            f"'--set {in_one_line(assignment):.100}': the value cannot be read as YAML ({error})."
+        ) from None
 
 
 def _coerce(name: str, hint: Any, value: Any, origin: str) -> Any:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cvgl_bench.foundation.errors import DataError, OptionError, suggest
+from cvgl_bench.foundation.errors import DataError, OptionError, in_one_line, suggest
 
 COORDINATES = ("lat_deg", "lon_deg")
 DELIMITERS = ",;\t"
@@ -81,7 +81,7 @@ class CsvRow:
 
     def error(self, reason: str) -> DataError:
         """Return an error about this row."""
-        return DataError(f"{self._path}, line {self.line}: {reason}.")
+        return DataError(f"{self._path}, line {self.line}: {in_one_line(reason)}.")
 
 
 def position_fault(lat: float, lon: float) -> str | None:
