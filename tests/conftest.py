@@ -238,7 +238,7 @@ def write_run(make_outcome, tmp_path):
             query_count=240,
             reference_count=1000,
             fingerprint=fingerprint,
-            train_fingerprint="t" * 64,
+            train_fingerprint="e" * 64,
             variant=variant,
         )
         result = Result(
