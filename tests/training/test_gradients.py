@@ -38,7 +38,9 @@ class Normed(MeanColour):
 
     def criterion(self, network, outputs, context):
         assert outputs["row"].tolist() == list(range(PAIRS)), "the criterion sees the whole batch, in order"
-        return super().criterion(network, outputs, context) | {"own": 0.1 * outputs["own"].mean()}
+        # Drawn between the two passes, so that what is drawn after them must not repeat it.
+        own = 0.1 * torch.rand(()) * outputs["own"].mean()
+        return super().criterion(network, outputs, context) | {"own": own}
 
 
 def drawn(seed=0):
