@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from cvgl_bench.ranking.outcome import OUTCOME, Outcome, Ranking, outcome, read_outcome
 
@@ -27,9 +28,7 @@ _LAZY = {"rank": "ranking", "rank_split": "many_truths", "nearest": "neighbours"
 """What needs torch or faiss: imported when first asked for."""
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    from importlib import import_module
-
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -8,16 +8,13 @@ and the machine, so two equal references may get scores that differ in the last 
 from __future__ import annotations
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-
-FLOAT64_ROUNDING = 2.0**-53
 
 CPU_PAIRS, GPU_PAIRS = 256, 65536
 """Pairs scored at a time: what stays in a processor's cache, what fills a GPU."""
 
 
-def sum_by_halves(values: Tensor | NDArray) -> Tensor | NDArray:
+def sum_by_halves(values: Tensor) -> Tensor:
     """Sum float64 (N, D) over D in a fixed order, the second half onto the first; overwrites `values`."""
     while values.shape[1] > 1:
         half = values.shape[1] // 2
@@ -30,7 +27,7 @@ def sum_by_halves(values: Tensor | NDArray) -> Tensor | NDArray:
 
 def float64_bound(dimensions: int) -> float:
     """Return how far two float64 dot products of unit rows, added in any two orders, may lie apart."""
-    return 2.02 * dimensions * FLOAT64_ROUNDING
+    return 1.01 * dimensions * torch.finfo(torch.float64).eps
 
 
 def pair_scores(queries: Tensor, references: Tensor, lines: Tensor, columns: Tensor) -> Tensor:
@@ -40,7 +37,8 @@ def pair_scores(queries: Tensor, references: Tensor, lines: Tensor, columns: Ten
     rows = torch.empty(size, queries.shape[1], device=queries.device)
     left, right = (torch.empty_like(rows, dtype=torch.float64) for _ in range(2))
     bound = float64_bound(queries.shape[1])
-    for line, column, score in zip(*(each.split(size) for each in (lines, columns, scores)), strict=True):
+    parts = (torch.split(each, size) for each in (lines, columns, scores))
+    for line, column, score in zip(*parts, strict=True):
         count = len(line)
         for source, numbers, wide in ((queries, line, left), (references, column, right)):
             wide[:count].copy_(torch.index_select(source, 0, numbers, out=rows[:count]))

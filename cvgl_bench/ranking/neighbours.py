@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ Index = Literal["flat", "ivf", "ivf-pq"]
 """flat compares with all references. ivf compares with those of the nearest cells of a partition.
 ivf-pq keeps these as a code of a byte for each CODE_WIDTH dimensions: 1/32 of the memory."""
 
-INDEXES: tuple[Index, ...] = ("flat", "ivf", "ivf-pq")
+INDEXES: tuple[Index, ...] = get_args(Index)
 
 REFERENCE_ROWS, QUERY_ROWS = 65536, 8192
 """Rows handed to faiss at a time, so that memory-mapped embeddings stay on disk."""
@@ -35,10 +35,13 @@ CELL_REFERENCES = 64
 VISITED_SHARE = 1 / 16
 """Share of the cells that a query visits."""
 
-TRAINING_REFERENCES = 65536
+TRAINING_REFERENCES, RECALL_QUERIES = 65536, 256
+"""Rows that an approximate index is trained on, and those on which it is compared with the exact one."""
+
 CODE_WIDTH = 8
-RECALL_QUERIES = 256
-"""Queries on which an approximate index is compared with the exact neighbours."""
+
+Part = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Scores and rows of the nearest references of a part of the queries."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,23 +81,27 @@ def nearest(
         raise OptionError(
             f"k is {k} and index '{index}'; k must be at least 1, index one of {', '.join(INDEXES)}."
         )
-    faiss = _faiss()
-    cpu = torch.device("cpu")
+    faiss, cpu = _faiss(), torch.device("cpu")
     queries = Rows(query_embeddings, "query", device=cpu, normalise=True)
     references = Rows(reference_embeddings, "reference", device=cpu, normalise=True)
     require_same_dimensions(queries, references)
-    k, progress = min(k, len(references)), progress or Silent()
-    progress.set_total(len(queries))
-    if index == "flat" or len(references) < LEAST_REFERENCES:
-        scores, rows = _exact(faiss, queries, references, k, progress)
-        return Neighbours(rows, scores, "flat", 1.0)
-    built = _build(faiss, references, index)
+    k, progress, recall = min(k, len(references)), progress or Silent(), 1.0
+    search = exact = partial(_search_all, faiss, references, k)
+    if len(references) < LEAST_REFERENCES:
+        index = "flat"
+    if index != "flat":
+        search = partial(_search_index, _build(faiss, references, index), k)
     parts = []
+    progress.set_total(len(queries))
     for part in slices(len(queries), QUERY_ROWS):
-        parts.append(_search(built, _array(queries, part), k))
+        parts.append(search(queries.take(part).numpy()))
         progress.advance(part.stop - part.start)
     scores, rows = map(np.concatenate, zip(*parts, strict=True))
-    return Neighbours(rows, scores, index, _recall(faiss, queries, references, rows))
+    if index != "flat":
+        asked = spread(len(queries), RECALL_QUERIES)
+        pairs = zip(exact(queries.take(asked).numpy())[1], rows[asked], strict=True)
+        recall = float(np.mean([np.isin(*pair).mean() for pair in pairs]))
+    return Neighbours(rows, scores, index, recall)
 
 
 def _faiss() -> Any:
@@ -108,23 +115,15 @@ def _faiss() -> Any:
     return faiss
 
 
-def _exact(
-    faiss: Any, queries: Rows, references: Rows, k: int, progress: Progress
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _search_all(faiss: Any, references: Rows, k: int, queries: NDArray[np.float32]) -> Part:
     knn = partial(faiss.knn_gpu, faiss.StandardGpuResources()) if _gpus(faiss) else faiss.knn
-    parts = []
-    for part in slices(len(queries), QUERY_ROWS):
-        here = _array(queries, part)
-        heap = faiss.ResultHeap(len(here), k, keep_max=True)
-        for block in slices(len(references), REFERENCE_ROWS):
-            there = _array(references, block)
-            scores, rows = knn(here, there, k=min(k, len(there)), metric=faiss.METRIC_INNER_PRODUCT)
-            heap.add_result(scores, rows + block.start)
-        heap.finalize()
-        parts.append((heap.D, heap.I))
-        progress.advance(len(here))
-    scores, rows = map(np.concatenate, zip(*parts, strict=True))
-    return scores, rows
+    heap = faiss.ResultHeap(len(queries), k, keep_max=True)
+    for block in slices(len(references), REFERENCE_ROWS):
+        there = references.take(block).numpy()
+        scores, rows = knn(queries, there, k=min(k, len(there)), metric=faiss.METRIC_INNER_PRODUCT)
+        heap.add_result(scores, rows + block.start)
+    heap.finalize()
+    return heap.D, heap.I
 
 
 def _build(faiss: Any, references: Rows, index: Index) -> Any:
@@ -139,16 +138,14 @@ def _build(faiss: Any, references: Rows, index: Index) -> Any:
     if index == "ivf" and _gpus(faiss):  # a GPU takes at most 96 bytes of code a row
         built = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, built)
     built.nprobe = max(1, round(cells * VISITED_SHARE))
-    built.train(_array(references, spread(len(references), TRAINING_REFERENCES)))
+    built.train(references.take(spread(len(references), TRAINING_REFERENCES)).numpy())
     for block in slices(len(references), REFERENCE_ROWS):
-        built.add(_array(references, block))
+        built.add(references.take(block).numpy())
     return built
 
 
-def _search(
-    built: Any, queries: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Search the index, in more cells where those visited hold fewer than k references."""
+def _search_index(built: Any, k: int, queries: NDArray[np.float32]) -> Part:
+    """Search in more cells where those visited hold fewer than k references."""
     scores, rows = built.search(queries, k)
     while (rows < 0).any():
         built.nprobe = min(2 * built.nprobe, built.nlist)
@@ -156,17 +153,5 @@ def _search(
     return scores, rows
 
 
-def _recall(faiss: Any, queries: Rows, references: Rows, rows: NDArray[np.int64]) -> float:
-    asked = spread(len(queries), RECALL_QUERIES)
-    sample = Rows(queries.take(asked), "query", device=torch.device("cpu"), normalise=True)
-    _, exact = _exact(faiss, sample, references, rows.shape[1], Silent())
-    found = [np.isin(true, got).mean() for true, got in zip(exact, rows[asked], strict=True)]
-    return float(np.mean(found))
-
-
 def _gpus(faiss: Any) -> int:
     return faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
-
-
-def _array(rows: Rows, part: slice | NDArray[np.int64]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(rows.take(part).numpy())

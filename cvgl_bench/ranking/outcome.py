@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from cvgl_bench.data.splits import Split
 from cvgl_bench.foundation import geo
@@ -117,12 +118,11 @@ def outcome(
             f"The ranking names reference {best.max()}, but split '{split.name}' has only "
             f"{len(split.references)}. Rank the embeddings of this split."
         )
-    queries, centres = (
-        table[["lat", "lon"]].to_numpy(np.float64) for table in (split.queries, split.references)
-    )
+    sides = split.queries, split.references
+    here, there = (side[["lat", "lon"]].to_numpy(np.float64).T for side in sides)
     return Outcome(
         ranking=ranking,
-        distance_m=geo.geodesic_m(*queries.T, *centres[best].T),
+        distance_m=geo.geodesic_m(*here, *there[:, best]),
         decentrality=split.decentrality,
         city=split.queries["city"].to_numpy(str),
         truth=split.truth,
@@ -138,25 +138,21 @@ def read_outcome(path: Path) -> Outcome:
         raise DataError(f"There is no outcome {path}; a run writes one.")
     try:
         frame = pd.read_parquet(path)
-        lists = {
-            name: np.array(frame[name].to_list()).reshape(len(frame), -1)
-            for name in ("top_rows", "top_scores", "covers")
-        }
-        ranking = Ranking(
-            *(frame[name].to_numpy(np.int64) for name in ("rank", "ties", "rank_without_covers")),
-            top_rows=lists["top_rows"].astype(np.int64),
-            top_scores=lists["top_scores"].astype(np.float32),
-        )
-        extra = [name for name in frame if name.startswith(EXTRA_PREFIX)]
+
+        def column(name: str, dtype: DTypeLike) -> NDArray[Any]:
+            return np.array(frame[name].to_list(), dtype)
+
+        types = zip(fields(Ranking), (np.int64, np.int64, np.int64, np.int64, np.float32), strict=True)
+        extra = [name for name in map(str, frame) if name.startswith(EXTRA_PREFIX)]
         return Outcome(
-            ranking=ranking,
-            distance_m=frame["distance_m"].to_numpy(np.float64),
-            decentrality=frame["decentrality"].to_numpy(np.float64),
-            city=frame["city"].to_numpy(str),
-            truth=frame["truth"].to_numpy(np.int64),
-            covers=lists["covers"].astype(np.int64),
+            ranking=Ranking(*(column(field.name, dtype) for field, dtype in types)),
+            distance_m=column("distance_m", np.float64),
+            decentrality=column("decentrality", np.float64),
+            city=column("city", str),
+            truth=column("truth", np.int64),
+            covers=column("covers", np.int64),
             reference_count=int(frame.attrs["reference_count"]),
-            extra={name.removeprefix(EXTRA_PREFIX): frame[name].to_numpy(np.float64) for name in extra},
+            extra={name.removeprefix(EXTRA_PREFIX): column(name, np.float64) for name in extra},
         )
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{path} cannot be read as an outcome: {error}.") from None

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-from cvgl_bench.ranking.exact import pair_scores, tie_interval
-from cvgl_bench.ranking.looks import DEPTH, Centres, compare, count, look, operand, places
+from cvgl_bench.ranking.exact import CPU_PAIRS, GPU_PAIRS, pair_scores, tie_interval
+from cvgl_bench.ranking.looks import DEPTH, compare, look, operand, places
 from cvgl_bench.ranking.rows import Rows
 
-
-class Way(NamedTuple):
-    """A look in a type, float32 sums in steps of `depth` dimensions or whole; `open_share` of a tile is
-    scored again one by one, with more left open the next way is the cheaper one."""
-
-    dtype: torch.dtype
-    depth: int | None
-    open_share: float
-
-
-WAYS: tuple[Way, ...] = (
-    Way(torch.bfloat16, None, 1 / 256),
-    Way(torch.float16, None, 1 / 256),
-    Way(torch.float32, None, 1 / 4096),
-    Way(torch.float32, DEPTH, 1 / 64),
-    Way(torch.float64, None, 1 / 64),
+WAYS = (
+    (torch.bfloat16, None, 1 / 256),
+    (torch.float16, None, 1 / 256),
+    (torch.float32, None, 1 / 4096),
+    (torch.float32, DEPTH, 1 / 64),
+    (torch.float64, None, 1 / 64),
 )
-"""From the fastest to the finest."""
+"""Ways to look, the fastest first: a type, the dimensions summed at a time (None: all), and the share of a
+tile that may be scored again one by one; where more is left open the next way is the cheaper one."""
 
 OPEN_LEAST = 256
 """So many scores of a tile may be scored again however small it is."""
@@ -36,20 +25,11 @@ OPEN_LEAST = 256
 RIVALS_PER_PLACE, LEAST_PLACES = 4, 8
 """With more rivals waiting for each place among the best of a query they are settled."""
 
-LEAST_APART = 1 / 64
-"""Share of pairs without a shared dimension that makes it worth looking for them."""
-
-LEAST_SCORE = -2.0
-"""Below the score of any two unit rows."""
-
-PAIRS_AT_ONCE = {"cpu": 1024, "cuda": 65536}
-"""References read at a time to be scored with a query of their own."""
-
 
 class QueryBlock:
     """Queries float32 (A, D) on their way through the references, with what is known of each so far.
 
-    truth: int64 (A,); covers: int64 (A, K). centres: see `looks`. dtype: the type tried first.
+    truth: int64 (A,); covers: int64 (A, K). top: references to keep. dtype: the type tried first.
     """
 
     def __init__(
@@ -57,23 +37,18 @@ class QueryBlock:
         queries: Tensor,
         truth: Tensor,
         covers: Tensor,
-        references: Rows,
         *,
-        centres: Centres,
+        references: Rows,
         top: int,
         dtype: torch.dtype,
     ) -> None:
         self._queries, self._truth, self._covers = queries, truth, covers
-        self._references, self._centres, self._top = references, centres, top
+        self._references, self._top = references, top
         self._target = self._exact(torch.arange(len(queries), device=queries.device), truth)
         self._rank, self._ties = torch.zeros_like(truth), torch.zeros_like(truth)
-        self._shift = queries.new_zeros(len(queries), dtype=torch.float64)
-        if centres[1] is not None:
-            self._shift = queries.double() @ centres[1].double()
-        self._ways = [way for way in WAYS if way.dtype == dtype or way.dtype.itemsize > dtype.itemsize]
-        self._operand = operand(queries, dtype, centre=centres[0])
-        self._support: Tensor | None = None
-        self._entry = torch.full_like(self._shift, LEAST_SCORE)
+        self._ways = [way for way in WAYS if way[0] == dtype or way[0].itemsize > dtype.itemsize]
+        self._operand = operand(queries, dtype)
+        self._entry = torch.full_like(self._target, -torch.inf, dtype=torch.float64)
         """The least number whose rounding to a score may still be among the best of its line."""
         self._rivals: list[tuple[Tensor, ...]] = []
         """Lines and rows of what may be among the best, with the ends between which the score is rounded."""
@@ -81,33 +56,36 @@ class QueryBlock:
 
     def meet(self, references: Tensor, first: int) -> None:
         """Compare with unit references float32 (B, D), rows `first` onwards, all after those met before."""
-        dtype, depth, _ = self._ways[0]
-        there = operand(references, dtype, centre=self._centres[1], other=self._centres[0])
-        scores, bound = look(self._operand, there, depth=depth)
-        apart = None if self._support is None else _apart(self._support, references)
-        if apart is not None:
-            scores.masked_fill_(apart, -torch.inf)
-        low, high = (end - self._shift for end in tie_interval(self._target))
+        dtype, depth, open_share = self._ways[0]
+        scores, bound = look(self._operand, operand(references, dtype), depth=depth)
+        low, high = tie_interval(self._target)
         above = compare(scores, high + bound, beyond=True)
-        undecided, ties = compare(scores, low - bound) ^ above, 0
+        undecided, ties = compare(scores, low - bound) ^ above, torch.zeros_like(self._ties)
         if dtype == torch.float64:  # in coarser types rounding is wider than a tie
+            apart = _apart(self._queries, references, scores)
             tied = compare(scores, low + bound, beyond=True) & ~compare(scores, high - bound)
-            undecided, ties = undecided ^ tied, count(tied)
-        again, rivals = places(undecided), self._rivals_among(scores, bound)
-        own = (
-            (self._truth >= first) & (self._truth < first + len(references))
-        ).sum()  # each ties with itself
-        most = self._ways[0].open_share * scores.numel()
-        many = len(rivals[0]) > max(most, self._most_rivals) and dtype != torch.float64
-        if (many or len(again[0]) - own > max(most, OPEN_LEAST)) and self._refine(references):
-            return self.meet(references, first)
-        self._count(again[0], pair_scores(self._queries, references, *again))
-        self._rank += count(above) + ties
+            tied |= apart & (self._target == 0)[:, None]
+            undecided, ties = undecided ^ tied, torch.count_nonzero(tied, dim=1)
+            scores.masked_fill_(apart & (self._entry > 0)[:, None], -torch.inf)  # none of the best
+        lines, columns = places(undecided)
+        rivals = self._rivals_among(scores, bound)
+        if len(self._ways) > 1:
+            most = open_share * scores.numel()
+            own = (self._truth >= first) & (self._truth < first + len(references))  # each ties with itself
+            many = len(rivals[0]) > max(most, self._most_rivals)
+            if many or len(lines) - own.sum() > max(most, OPEN_LEAST):
+                self._ways = self._ways[1:]
+                self._operand = operand(self._queries, self._ways[0][0])
+                return self.meet(references, first)
+        exact, target = pair_scores(self._queries, references, lines, columns), self._target[lines]
+        ties += torch.bincount(lines[exact == target], minlength=len(ties))
+        self._rank += torch.count_nonzero(above, dim=1) + ties
+        self._rank += torch.bincount(lines[exact > target], minlength=len(ties))
         self._ties += ties
-        values = scores[rivals].double() + self._shift[rivals[0]]
-        self._offer(rivals[0], rivals[1] + first, values, bound[rivals[0]])
-        if apart is not None:
-            self._take_apart(apart, first)
+        values = scores[rivals].double()
+        self._rivals.append((rivals[0], rivals[1] + first, values - bound, values + bound))
+        if sum(len(each[0]) for each in self._rivals) > self._most_rivals:
+            self._settle()
 
     def finish(self) -> tuple[Tensor, ...]:
         """Return the columns of a Ranking; the truth is not its own rival."""
@@ -125,56 +103,20 @@ class QueryBlock:
         scores = self._exact(lines, covers[lines, columns])
         return torch.bincount(lines[scores >= self._target[lines]], minlength=len(covers))
 
-    def _count(self, lines: Tensor, scores: Tensor) -> None:
-        """Count scores (N,) of references of `lines` where they reach the truth's."""
-        target = self._target[lines]
-        self._rank += torch.bincount(lines[scores >= target], minlength=len(self._rank))
-        self._ties += torch.bincount(lines[scores == target], minlength=len(self._rank))
-
-    def _refine(self, references: Tensor) -> bool:
-        """Take the next finer way to look, or return False where there is none."""
-        dtype = self._ways[0].dtype
-        if self._support is None:
-            support = (self._queries != 0).to(dtype)
-            if _apart(support, references).double().mean() > LEAST_APART:
-                self._support = support
-                return True
-        if len(self._ways) == 1:
-            return False
-        self._ways = self._ways[1:]
-        if self._ways[0].dtype != dtype:
-            self._operand = operand(self._queries, self._ways[0].dtype, centre=self._centres[0])
-        return True
-
-    def _take_apart(self, apart: Tensor, first: int) -> None:
-        """Take in the pairs of a mask (A, B), whose score is 0."""
-        zeros = count(apart)
-        self._rank += zeros * (self._target <= 0)
-        self._ties += zeros * (self._target == 0)
-        lines, columns = places(apart & (self._entry <= 0)[:, None])
-        none = torch.zeros(len(lines), dtype=torch.float64, device=lines.device)
-        self._offer(lines, columns + first, none, none)
-
     def _rivals_among(self, scores: Tensor, bound: Tensor) -> tuple[Tensor, Tensor]:
         """Return lines and columns of the scores that may be among the best."""
-        rivals = places(compare(scores, self._entry - self._shift - bound))
+        rivals = places(compare(scores, self._entry - bound))
         if len(rivals[0]) <= self._most_rivals or scores.shape[1] < self._top:
             return rivals
-        last = scores.topk(self._top, dim=1).values[:, -1].double() + self._shift - bound
+        last = scores.topk(self._top, dim=1).values[:, -1].double() - bound
         self._entry = torch.maximum(self._entry, tie_interval(last.float())[0])
-        return places(compare(scores, self._entry - self._shift - bound))
-
-    def _offer(self, lines: Tensor, rows: Tensor, values: Tensor, margin: Tensor) -> None:
-        """Take in references that may be among the best, in values known but for a margin, float64 (N,)."""
-        self._rivals.append((lines, rows, values - margin, values + margin))
-        if sum(len(each[0]) for each in self._rivals) > self._most_rivals:
-            self._settle()
+        return places(compare(scores, self._entry - bound))
 
     def _settle(self) -> None:
         """Keep of the rivals the best, scored exactly; those surely outdone are not scored at all."""
         lines, rows, low, high = (torch.cat(parts) for parts in zip(*self._rivals, strict=True))
         order, place = _by_line(lines, -low)
-        floor, last = torch.full_like(self._entry, LEAST_SCORE), order[place == self._top - 1]
+        floor, last = torch.full_like(self._entry, -torch.inf), order[place == self._top - 1]
         floor[lines[last]] = tie_interval(low[last].float())[0]
         kept = high >= floor[lines]
         lines, rows, low, high = lines[kept], rows[kept], low[kept], high[kept]
@@ -186,33 +128,34 @@ class QueryBlock:
         best, last = order[place < self._top], order[place == self._top - 1]
         self._rivals = [(lines[best], rows[best], scores[best].double(), scores[best].double())]
         # At the last place's score a later row comes after it, unless it is a cover or the truth.
-        ends = tie_interval(scores[last])
-        self._entry[lines[last]] = torch.where(kinds[last] == 0, *reversed(ends))
+        lowest, highest = tie_interval(scores[last])
+        self._entry[lines[last]] = torch.where(kinds[last] == 0, highest, lowest)
 
     def _exact(self, lines: Tensor, rows: Tensor) -> Tensor:
         """Return float32 (N,), the scores of queries `lines` and references `rows`."""
-        size = PAIRS_AT_ONCE.get(lines.device.type, PAIRS_AT_ONCE["cuda"])
-        scores = []
-        for line, row in zip(lines.split(size), rows.split(size), strict=True):
+        scores, size = [], CPU_PAIRS if lines.device.type == "cpu" else GPU_PAIRS
+        parts = (torch.split(each, size) for each in (lines, rows))
+        for line, row in zip(*parts, strict=True):
             references = self._references.take(row.numpy(force=True))
             each = torch.arange(len(row), device=row.device)
             scores.append(pair_scores(self._queries, references, line, each))
         return torch.cat(scores)
 
 
-def _apart(support: Tensor, references: Tensor) -> Tensor:
-    """Return bool (A, B), where a reference shares no dimension with a query: their score is 0.
+def _apart(queries: Tensor, references: Tensor, scores: Tensor) -> Tensor:
+    """Return bool (A, B), where rows share no dimension: however it is summed, the score is 0.
 
-    support: (A, D), 1 where a query is other than zero. The shared dimensions are counted by a product:
-    however it rounds, one is never none.
+    The shared dimensions are counted by a product: however that rounds, one is never none.
     """
-    return torch.mm(support, (references != 0).to(support.dtype).T) == 0
+    zero = scores == 0
+    if zero.any():
+        zero &= torch.mm((queries != 0).float(), (references != 0).float().T) == 0
+    return zero
 
 
 def _by_line(lines: Tensor, *keys: Tensor) -> tuple[Tensor, Tensor]:
     """Return what sorts by line, then by the last key and so on, and each one's place in its line."""
-    order = torch.arange(len(lines), device=lines.device)
+    order = every = torch.arange(len(lines), device=lines.device)
     for key in (*keys, lines):
         order = order[torch.argsort(key[order], stable=True)]
-    ordered = lines[order]
-    return order, torch.arange(len(lines), device=lines.device) - torch.searchsorted(ordered, ordered)
+    return order, every - torch.searchsorted(lines[order], lines[order])

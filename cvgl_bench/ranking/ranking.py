@@ -8,10 +8,7 @@ integer for integer, whatever the type, the block or the device.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -21,11 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvgl_bench.foundation.errors import EmbeddingError, OptionError
 from cvgl_bench.foundation.progress import Progress, Silent
-from cvgl_bench.ranking.looks import centres_of
+from cvgl_bench.foundation.threads import side_by_side, workers
+from cvgl_bench.foundation.torch_settings import exact_products
 from cvgl_bench.ranking.outcome import Ranking
-from cvgl_bench.ranking.precision import Precision, exact_products, resolve
+from cvgl_bench.ranking.precision import Precision, resolve
 from cvgl_bench.ranking.query_block import QueryBlock
-from cvgl_bench.ranking.rows import Embeddings, Rows, require_same_dimensions, slices, spread
+from cvgl_bench.ranking.rows import Embeddings, Rows, require_same_dimensions, slices
 
 CPU = torch.device("cpu")
 
@@ -35,12 +33,6 @@ BLOCK = {"cpu": (2560, 1024), "cuda": (8192, 32768)}
 FIRST_BLOCK = 1 / 4
 """Size of the first block of references to the others': what it shows of a look's worth and of the best
 saves work on all of them."""
-
-CENTRE_ROWS = 1024
-"""Rows whose mean stands for the mean of all."""
-
-MOST_WORKERS = 16
-"""Each holds a tile and a block of references; more processors than this help within products."""
 
 
 def rank(
@@ -78,14 +70,12 @@ def rank(
     if min(top, lines, columns) < 1:
         raise OptionError(f"top is {top} and block {block}; all must be at least 1.")
     dtype, count, top = resolve(precision, device), workers(device), min(top, len(references))
-    centres = centres_of(*(side.take(spread(len(side), CENTRE_ROWS)) for side in (queries, references)))
     edges = [0, *range(max(int(columns * FIRST_BLOCK), 1), len(references), columns), len(references)]
-    progress = progress or Silent()
 
     @torch.inference_mode()
-    def meet_all(part: slice, advance: Callable[[int], None]) -> tuple[NDArray, ...]:
-        sides = (torch.from_numpy(rows[part]).to(device) for rows in (truth, covers))
-        here = QueryBlock(queries.take(part), *sides, references, centres=centres, top=top, dtype=dtype)
+    def meet_all(part: slice, advance: Callable[[int], None]) -> tuple[NDArray[Any], ...]:
+        own, near = (torch.from_numpy(rows[part]).to(device) for rows in (truth, covers))
+        here = QueryBlock(queries.take(part), own, near, references=references, top=top, dtype=dtype)
         for start, stop in pairwise(edges):
             here.meet(references.take(slice(start, stop)), start)
             advance(stop - start)
@@ -93,13 +83,16 @@ def rank(
 
     rounds = -(-len(queries) // (lines * count))
     parts = list(slices(len(queries), -(-len(queries) // (rounds * count))))  # alike for all workers
+    progress = progress or Silent()
     progress.set_total(len(parts) * len(references))
     with exact_products():
-        columns = zip(*side_by_side(meet_all, parts, count, progress), strict=True)
-    return Ranking(*(np.concatenate(column) for column in columns))
+        ranked = side_by_side(meet_all, parts, count, progress)
+    return Ranking(*(np.concatenate(column) for column in zip(*ranked, strict=True)))
 
 
-def _require_fit(queries: Rows, references: Rows, truth: NDArray, covers: NDArray) -> None:
+def _require_fit(
+    queries: Rows, references: Rows, truth: NDArray[np.int64], covers: NDArray[np.int64]
+) -> None:
     require_same_dimensions(queries, references)
     if truth.shape != (len(queries),) or covers.ndim != 2 or len(covers) != len(queries):
         raise EmbeddingError(
@@ -114,41 +107,3 @@ def _require_fit(queries: Rows, references: Rows, truth: NDArray, covers: NDArra
                 f"{name} names reference {rows[tuple(place)]} for query {place[0]}, but there are "
                 f"{len(references)} reference embeddings. Give one for each reference of the split."
             )
-
-
-def workers(device: torch.device) -> int:
-    """Return how many workers suit a device: one a processor that PyTorch may use, one for a GPU."""
-    return min(torch.get_num_threads(), MOST_WORKERS) if device.type == "cpu" else 1
-
-
-def side_by_side(task: Callable[..., Any], items: Iterable[Any], count: int, progress: Progress) -> list[Any]:
-    """Return `task(item, advance)` for each item, in order, on `count` threads that share the processors.
-
-    The work around the matrix products is many small steps. Threads that split each of these wait for
-    each other more than they help; threads that each do all steps of their own queries do not. `advance`
-    reports progress, and ends a task once another one has failed or the user has broken off.
-    """
-    errors: list[BaseException] = []
-    lock, before = threading.Lock(), torch.get_num_threads()
-
-    def advance(done: int) -> None:
-        with lock:
-            if errors:
-                raise errors[0]
-            progress.advance(done)
-
-    @contextmanager
-    def noted() -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            errors.append(error)
-            raise
-
-    share = max(before // count, 1)
-    torch.set_num_threads(share)
-    try:
-        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(share,)) as pool, noted():
-            return list(pool.map(noted()(lambda item: task(item, advance)), items))
-    finally:
-        torch.set_num_threads(before)

@@ -33,21 +33,31 @@ class Rows:
     """
 
     def __init__(self, embeddings: Embeddings, side: Side, *, device: torch.device, normalise: bool) -> None:
-        self._source = embeddings if isinstance(embeddings, Tensor) else np.asanyarray(embeddings)
-        self._side, self.device = side, device
-        self._require_table()
+        source = embeddings if isinstance(embeddings, Tensor) else np.asanyarray(embeddings)
+        floating = source.dtype.is_floating_point if isinstance(source, Tensor) else source.dtype.kind == "f"
+        if len(source.shape) != 2 or 0 in source.shape or not floating:
+            raise EmbeddingError(
+                f"The {side} embeddings have shape {tuple(source.shape)} and type {source.dtype}. "
+                "Give a table of floating-point numbers, one row an image."
+            )
+        self._source, self.device, self.dimensions = source, device, source.shape[1]
         lengths = self._lengths()
         off = np.abs(lengths**2 - 1) > UNIT_TOLERANCE
-        if off.any() and not normalise:
-            raise self._error(off, "not of unit length", "Normalise them, or allow it with `normalise`.")
+        for bad, what, advice in (
+            (~np.isfinite(lengths), "NaN or infinite", "Look for a diverged training or a failed image."),
+            (lengths == 0, "zero and have no direction", "Check the method that made them."),
+            (off & (not normalise), "not of unit length", "Normalise them, or allow it with `normalise`."),
+        ):
+            rows = np.flatnonzero(bad)
+            if len(rows):
+                named = ", ".join(map(str, rows[:NAMED_ROWS])) + (", ..." if len(rows) > NAMED_ROWS else "")
+                raise EmbeddingError(
+                    f"{len(rows)} of {len(self)} {side} embeddings are {what} (rows {named}). {advice}"
+                )
         self._lengths_by_row = np.where(off, lengths, 1.0) if off.any() else None
 
     def __len__(self) -> int:
         return self._source.shape[0]
-
-    @property
-    def dimensions(self) -> int:
-        return self._source.shape[1]
 
     def take(self, rows: slice | NDArray[np.int64]) -> Tensor:
         """Return unit float32 rows on the device; a view of what was given where that is possible."""
@@ -63,7 +73,7 @@ class Rows:
             shareable = part.dtype == np.float32 and part.flags.writeable and part.flags.c_contiguous
             with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
                 part = torch.from_numpy(part if shareable else np.array(part, np.float32))
-        return part.detach().to(torch.float32)
+        return part.detach().to(torch.float32).contiguous()
 
     def _lengths(self) -> NDArray[np.float64]:
         """Return the length of each row, 1 where it need not be known better."""
@@ -73,34 +83,9 @@ class Rows:
             near = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).square() - 1
             unsure = (~(near.abs() < UNIT_TOLERANCE / 2)).nonzero()[:, 0].numpy(force=True)
             if len(unsure):
-                squares = rows[unsure].numpy(force=True).astype(np.float64) ** 2
-                lengths[part.start + unsure] = np.sqrt(sum_by_halves(squares))
-        bad = ~np.isfinite(lengths)
-        if bad.any():
-            raise self._error(bad, "NaN or infinite", "Look for a diverged training or a failed image.")
-        if (lengths == 0).any():
-            raise self._error(lengths == 0, "zero and have no direction", "Check the method that made them.")
+                squares = rows[unsure].double().square()
+                lengths[part.start + unsure] = sum_by_halves(squares).sqrt().numpy(force=True)
         return lengths
-
-    def _require_table(self) -> None:
-        shape = tuple(self._source.shape)
-        floating = (
-            self._source.is_floating_point()
-            if isinstance(self._source, Tensor)
-            else np.issubdtype(self._source.dtype, np.floating)
-        )
-        if len(shape) != 2 or 0 in shape or not floating:
-            raise EmbeddingError(
-                f"The {self._side} embeddings have shape {shape} and type {self._source.dtype}. "
-                "Give a table of floating-point numbers, one row an image."
-            )
-
-    def _error(self, bad: NDArray[np.bool_], what: str, advice: str) -> EmbeddingError:
-        rows = np.flatnonzero(bad)
-        named = ", ".join(map(str, rows[:NAMED_ROWS])) + (", ..." if len(rows) > NAMED_ROWS else "")
-        return EmbeddingError(
-            f"{len(rows)} of {len(self)} {self._side} embeddings are {what} (rows {named}). {advice}"
-        )
 
 
 def require_same_dimensions(queries: Rows, references: Rows) -> None:

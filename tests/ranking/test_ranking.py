@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvgl_bench.ranking import looks, precision, query_block, ranking
+from cvgl_bench.ranking import looks, query_block, ranking
 from cvgl_bench.ranking.ranking import rank
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -288,7 +288,6 @@ def test_references_that_come_ever_closer(noise, monkeypatch):
 
 def test_a_type_is_tried_in_vain_on_few_references_only(monkeypatch):
     monkeypatch.setattr(ranking, "workers", lambda device: 1)
-    precision.resolve("bfloat16", ranking.CPU)  # which tries products, too
     sizes = {}
     honest = looks.product
 
@@ -309,14 +308,6 @@ def test_a_type_is_tried_in_vain_on_few_references_only(monkeypatch):
     truth = np.arange(20)
     rank(rows[:20], rows[20:], truth, np.full((20, 1), -1), precision="bfloat16", block=(20, 400))
     assert sizes[torch.bfloat16, None] == few and sizes[in_steps][-1] == 200
-
-
-def test_auto_takes_what_is_fastest(monkeypatch):
-    precision._fastest.cache_clear()
-    taken = {torch.float32: (1.0, True), torch.bfloat16: (0.2, False), torch.float16: (0.5, True)}
-    monkeypatch.setattr(precision, "_trial", lambda device, dtype: taken[dtype])
-    assert precision.resolve("auto", torch.device("cpu")) == torch.float16
-    precision._fastest.cache_clear()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -80,14 +80,6 @@ def test_options_out_of_range_are_refused(options):
         ranked(**options)
 
 
-def test_a_type_that_breaks_its_bound_is_refused(monkeypatch):
-    from cvgl_bench.ranking import precision
-
-    monkeypatch.setattr(precision, "_trial", lambda device, dtype: (1.0, False))
-    with pytest.raises(OptionError, match="not reliable.*Choose float32"):
-        ranked(precision="bfloat16")
-
-
 def test_no_covers_and_missing_covers_are_the_same():
     assert_same(ranked(), ranked(covers=np.empty((5, 0), int)))
 

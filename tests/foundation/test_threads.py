@@ -1,9 +1,11 @@
+"""Tasks side by side: in order, ended together, and with the threads of torch as before."""
+
 import threading
 
 import pytest
 import torch
 
-from cvgl_bench.ranking.ranking import MOST_WORKERS, side_by_side, workers
+from cvgl_bench.foundation.threads import MOST_WORKERS, side_by_side, workers
 
 CPU = torch.device("cpu")
 
