@@ -7,11 +7,16 @@ and the machine, so two equal references may get scores that differ in the last 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 CPU_PAIRS, GPU_PAIRS = 256, 65536
 """Pairs scored at a time: what stays in a processor's cache, what fills a GPU."""
+
+Take = Callable[[Tensor], Tensor]
+"""Gives float32 (N, D), references by their rows, int64 (N,)."""
 
 
 def sum_by_halves(values: Tensor) -> Tensor:
@@ -30,19 +35,15 @@ def float64_bound(dimensions: int) -> float:
     return 1.01 * dimensions * torch.finfo(torch.float64).eps
 
 
-def pair_scores(queries: Tensor, references: Tensor, lines: Tensor, columns: Tensor) -> Tensor:
-    """Return float32 (N,), the scores of rows `lines` of `queries` (A, D) and `columns` of `references`."""
+def pair_scores(queries: Tensor, take: Take, lines: Tensor, rows: Tensor) -> Tensor:
+    """Return float32 (N,), the scores of rows `lines` of `queries` (A, D) and the references `take(rows)`."""
     size = min(CPU_PAIRS if queries.device.type == "cpu" else GPU_PAIRS, max(len(lines), 1))
     scores = torch.empty(len(lines), dtype=torch.float32, device=queries.device)
-    rows = torch.empty(size, queries.shape[1], device=queries.device)
-    left, right = (torch.empty_like(rows, dtype=torch.float64) for _ in range(2))
+    buffer = torch.empty(size, queries.shape[1], dtype=torch.float64, device=queries.device)
     bound = float64_bound(queries.shape[1])
-    parts = (torch.split(each, size) for each in (lines, columns, scores))
-    for line, column, score in zip(*parts, strict=True):
-        count = len(line)
-        for source, numbers, wide in ((queries, line, left), (references, column, right)):
-            wide[:count].copy_(torch.index_select(source, 0, numbers, out=rows[:count]))
-        terms = left[:count].mul_(right[:count])
+    parts = (torch.split(each, size) for each in (lines, rows, scores))
+    for line, row, score in zip(*parts, strict=True):
+        terms = buffer[: len(line)].copy_(torch.index_select(queries, 0, line)).mul_(take(row))
         total = terms.sum(dim=1)
         score.copy_(total)
         close = ((total - bound).float() != (total + bound).float()).nonzero()[:, 0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from cvgl_bench.ranking.exact import CPU_PAIRS, GPU_PAIRS, pair_scores, tie_interval
+from cvgl_bench.ranking.exact import pair_scores, tie_interval
 from cvgl_bench.ranking.looks import DEPTH, compare, look, operand, places
 from cvgl_bench.ranking.rows import Rows
 
@@ -77,7 +79,8 @@ class QueryBlock:
                 self._ways = self._ways[1:]
                 self._operand = operand(self._queries, self._ways[0][0])
                 return self.meet(references, first)
-        exact, target = pair_scores(self._queries, references, lines, columns), self._target[lines]
+        take = partial(torch.index_select, references, 0)
+        exact, target = pair_scores(self._queries, take, lines, columns), self._target[lines]
         ties += torch.bincount(lines[exact == target], minlength=len(ties))
         self._rank += torch.count_nonzero(above, dim=1) + ties
         self._rank += torch.bincount(lines[exact > target], minlength=len(ties))
@@ -133,13 +136,8 @@ class QueryBlock:
 
     def _exact(self, lines: Tensor, rows: Tensor) -> Tensor:
         """Return float32 (N,), the scores of queries `lines` and references `rows`."""
-        scores, size = [], CPU_PAIRS if lines.device.type == "cpu" else GPU_PAIRS
-        parts = (torch.split(each, size) for each in (lines, rows))
-        for line, row in zip(*parts, strict=True):
-            references = self._references.take(row.numpy(force=True))
-            each = torch.arange(len(row), device=row.device)
-            scores.append(pair_scores(self._queries, references, line, each))
-        return torch.cat(scores)
+        take = self._references.take
+        return pair_scores(self._queries, lambda part: take(part.numpy(force=True)), lines, rows)
 
 
 def _apart(queries: Tensor, references: Tensor, scores: Tensor) -> Tensor:

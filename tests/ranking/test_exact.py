@@ -35,7 +35,7 @@ def test_pair_scores_are_the_true_products_rounded_once():
     generator = torch.Generator().manual_seed(0)
     queries, references = unit(generator, 4, 96), unit(generator, 50, 96)
     lines, columns = torch.randint(0, 4, (700,)), torch.randint(0, 50, (700,))
-    got = pair_scores(queries, references, lines, columns)
+    got = pair_scores(queries, references.__getitem__, lines, columns)
     for line, column, score in zip(lines.tolist(), columns.tolist(), got.tolist(), strict=True):
         pairs = zip(queries[line].tolist(), references[column].tolist(), strict=True)
         assert score == np.float32(math.fsum(a * b for a, b in pairs))
@@ -47,20 +47,20 @@ def test_close_calls_do_not_depend_on_the_order_of_addition(monkeypatch):
     queries, references = unit(generator, 1, 64), unit(generator, 300, 64)
     lines, columns = torch.zeros(300, dtype=torch.int64), torch.arange(300)
     monkeypatch.setattr(exact, "float64_bound", lambda dimensions: 1.0)  # every score is a close call
-    fixed = pair_scores(queries, references, lines, columns)
+    fixed = pair_scores(queries, references.__getitem__, lines, columns)
     monkeypatch.undo()
-    assert torch.equal(fixed, pair_scores(queries, references, lines, columns))
+    assert torch.equal(fixed, pair_scores(queries, references.__getitem__, lines, columns))
 
 
 def test_zero_has_no_sign():
     queries, references = torch.tensor([[1.0, 0.0]]), torch.tensor([[-0.0, 1.0], [0.0, -1.0]])
-    got = pair_scores(queries, references, torch.tensor([0, 0]), torch.tensor([0, 1]))
+    got = pair_scores(queries, references.__getitem__, torch.tensor([0, 0]), torch.tensor([0, 1]))
     assert got.view(torch.int32).tolist() == [0, 0]
 
 
 def test_no_pairs_give_no_scores():
     none = torch.empty(0, dtype=torch.int64)
-    assert len(pair_scores(torch.ones(1, 4), torch.ones(1, 4), none, none)) == 0
+    assert len(pair_scores(torch.ones(1, 4), torch.ones(1, 4).__getitem__, none, none)) == 0
 
 
 def test_float64_bound_covers_any_order():

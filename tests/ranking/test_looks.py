@@ -40,7 +40,7 @@ def test_scores_lie_within_the_bound(dtype, kind, depth):
     true = queries.double() @ references.double().T
     assert ((got - true).abs() <= bound).all()
     lines, columns = (each.reshape(-1) for each in np.indices((20, 60)))
-    scores = pair_scores(queries, references, torch.from_numpy(lines), torch.from_numpy(columns))
+    scores = pair_scores(queries, references.__getitem__, torch.from_numpy(lines), torch.from_numpy(columns))
     rounding = torch.finfo(torch.float32).eps / 2
     assert ((got - scores.view(20, 60)).abs() <= bound + rounding).all()
 
