@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import timm
 import torch
 from cvgl_sample4geo.method import Sample4Geo, SharedBackbone
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ from cvgl_auxgeo.position import locate, position_errors, position_loss
 from cvgl_auxgeo.published import from_published, is_published
 from cvgl_bench.foundation.errors import OptionError
 from cvgl_bench.method import Context, Pair
-from cvgl_bench.networks.weights import create_backbone
+from cvgl_bench.networks.weights import Backbone, create_backbone, pretrained_configuration
 from cvgl_bench.views import birdseye
 from cvgl_bench.views.images import Geometry, ImageArray
 
@@ -36,7 +35,7 @@ class ThreeViews(SharedBackbone):
     the names are those of the published weights.
     """
 
-    def __init__(self, model: nn.Module, temperature: float) -> None:
+    def __init__(self, model: Backbone, temperature: float) -> None:
         super().__init__(model, temperature)
         self.logit_scale2 = nn.Parameter(self.logit_scale.detach().clone())
         self.logit_scale3 = nn.Parameter(self.logit_scale.detach().clone())
@@ -98,7 +97,9 @@ class AuxGeo(Sample4Geo):
             levels=options.bev_levels,
         )
 
-    def represent(self, network: SharedBackbone, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def represent(  # type: ignore[override]  # Its network is what `build` returned.
+        self, network: SharedBackbone, batch: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Return the features of every view and, with `pcm`, each pair's `position_error`."""
         options = self.options
         if not (options.bim or options.pcm):
@@ -116,13 +117,14 @@ class AuxGeo(Sample4Geo):
             )
         return outputs
 
-    def criterion(
+    def criterion(  # type: ignore[override]  # Its network is what `build` returned.
         self, network: SharedBackbone, outputs: dict[str, Tensor], context: Context
     ) -> dict[str, Tensor]:
         """Return the weighted terms: three contrastive losses and the position loss, those that are on."""
         options = self.options
         terms = super().criterion(network, outputs, context)
         if options.bim:
+            assert isinstance(network, ThreeViews)
             above = outputs["birdseye"]
             query_term = self.info_nce(outputs["query"], above, network.logit_scale2)
             reference_term = self.info_nce(above, outputs["reference"], network.logit_scale3)
@@ -155,7 +157,7 @@ def _check_parts(name: str) -> None:
     """Raise OptionError unless the last features are a map (B, C, h, w) with the global feature's C."""
     with torch.device("meta"), torch.no_grad():
         backbone = create_backbone(name, "none").eval()
-        parts = backbone.forward_features(torch.zeros(1, *timm.get_pretrained_cfg(name).input_size))
+        parts = backbone.forward_features(torch.zeros(1, *pretrained_configuration(name).input_size))
         channels = backbone.forward_head(parts).shape[1]
     if not isinstance(parts, Tensor) or parts.ndim != 4 or parts.shape[1] != channels:
         raise OptionError(

@@ -86,7 +86,7 @@ def _scales(features: Tensor, parts: Tensor, target: PositionTarget) -> Iterator
             return
         pooled = functional.avg_pool2d(parts, pooling) if pooling > 1 else parts
         similarity = features @ functional.normalize(pooled.flatten(2), dim=1)
-        places = _places(*pooled.shape[-2:], target, like=similarity)
+        places = _places(pooled.shape[-2], pooled.shape[-1], target, like=similarity)
         yield Cells(similarity, places, (height / pooling, width / pooling))
 
 

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from cvgl_bench.method import Context, Pair, TrainableMethod, View
 from cvgl_bench.networks.losses import symmetric_info_nce
-from cvgl_bench.networks.weights import create_backbone, pixel_statistics
+from cvgl_bench.networks.weights import Backbone, create_backbone, pixel_statistics
 from cvgl_bench.views.augmentation import Photometric
 from cvgl_bench.views.images import Geometry, ImageArray, Size, normalise, resize
 from cvgl_sample4geo.options import Sample4GeoOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
@@ -37,7 +37,7 @@ class SharedBackbone(nn.Module):
     Its state dict is that of the published weights: `model.<timm's own names>` and `logit_scale`.
     """
 
-    def __init__(self, model: nn.Module, temperature: float) -> None:
+    def __init__(self, model: Backbone, temperature: float) -> None:
         super().__init__()
         self.model = model
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
@@ -56,7 +56,7 @@ class Sample4Geo(TrainableMethod):
     recipes = files("cvgl_sample4geo") / "recipes"
     options: Sample4GeoOptions
 
-    def build(self) -> nn.Module:
+    def build(self) -> SharedBackbone:
         """Return the backbone with its temperature."""
         options = self.options
         backbone = create_backbone(options.backbone, options.weights, output_stride=options.output_stride)
@@ -81,13 +81,13 @@ class Sample4Geo(TrainableMethod):
         query, reference = self.features(network, [batch["query"], batch["reference"]])
         return {"query": query, "reference": reference}
 
-    def criterion(
-        self, network: nn.Module, outputs: dict[str, Tensor], context: Context
+    def criterion(  # type: ignore[override]  # Its network is what `build` returned.
+        self, network: SharedBackbone, outputs: dict[str, Tensor], context: Context
     ) -> dict[str, Tensor]:
         """Return the contrastive loss of the batch as `info_nce`."""
         return {"info_nce": self.info_nce(outputs["query"], outputs["reference"], network.logit_scale)}
 
-    def features(self, network: nn.Module, views: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def features(self, network: Callable[[Tensor], Tensor], views: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return the features of each view, computed in one pass where all views have one size.
 
         Layers that normalise over the batch then see the same mixture of views in training as their
