@@ -41,14 +41,14 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
+            event = self.peek_event()
             raise yaml.MarkedYAMLError(
                 problem=f"'*{event.anchor}' repeats another value; write it out",
                 problem_mark=event.start_mark,
             )
         self._depth += 1
         if self._depth > MOST_DEPTH:
-            event = self.peek_event()  # type: ignore[no-untyped-call]
+            event = self.peek_event()
             raise yaml.MarkedYAMLError(
                 problem=f"values lie more than {MOST_DEPTH} deep in one another",
                 problem_mark=event.start_mark,

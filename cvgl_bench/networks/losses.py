@@ -1,6 +1,9 @@
-"""Contrastive losses over a batch of matching pairs."""
+"""Contrastive losses over a batch of matching pairs, and the sum of a method's loss terms."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -25,3 +28,8 @@ def symmetric_info_nce(a: Tensor, b: Tensor, log_scale: Tensor, *, label_smoothi
         forth = F.cross_entropy(logits, target, label_smoothing=label_smoothing)
         back = F.cross_entropy(logits.T, target, label_smoothing=label_smoothing)
     return (forth + back) / 2
+
+
+def total(terms: Mapping[str, Tensor]) -> Tensor:
+    """Return the sum of a method's loss terms, scalars of which there is one at least."""
+    return reduce(torch.add, terms.values())

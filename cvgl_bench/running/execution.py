@@ -50,7 +50,8 @@ def _execute(run: Run) -> Result:
     place, network = _begin(run)
     store = _open_store(run)
     seconds: dict[str, float] = {}
-    selection, chunks = Selection(rule="none"), {}
+    selection = Selection(rule="none")
+    chunks: dict[str, Any] = {}
     if run.trains:
         selection, seconds["train"], chunks = _train(run, network, place)
         save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
@@ -151,6 +152,7 @@ def _build(run: Run, place: Place) -> nn.Module:
 
 def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float, dict[str, Any]]:
     """Train what is left to train; return the chosen epoch, the seconds of all training, and its chunks."""
+    assert isinstance(run.method, TrainableMethod)
     options = run.options.training
     selector = Selector(run.method, run.task, options, run.options.evaluation, place, run.folder)
     setting = Setting(run.method, selector.train_split, options, place.device, place.workers, run.say)

@@ -21,6 +21,8 @@ from cvgl_bench.testing.demands import NAME_RULE, Demand, allowed, demands_on, i
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+VIEWS: tuple[View, ...] = ("query", "reference")
+
 QUERY_SIZES = ((64, 128), (60, 120), (48, 120))
 """Height and width of the images that methods are tried on: a whole panorama is twice as wide as high."""
 
@@ -72,7 +74,7 @@ def _check_declaration(method_class: type[Method]) -> None:
     must(isinstance(title, str) and title.strip(), "needs a `title`, which tables print")
     cls = method_class.Options
     must(
-        is_dataclass(cls) and cls.__dataclass_params__.frozen,
+        is_dataclass(cls) and cls.__dataclass_params__.frozen,  # type: ignore[attr-defined]  # Not in its stub.
         "`Options` must be a frozen dataclass",
     )
     hidden = [n for n in vars(cls) if not n.startswith("_") and n not in {f.name for f in fields(cls)}]
@@ -102,7 +104,7 @@ def _check_recipes(method_class: type[Method]) -> None:
 def _check_embeddings(method: Method, network: nn.Module, twin: nn.Module) -> None:
     """Assert that embeddings are usable and the same from two networks that were built alike."""
     must, first, dimensions = _demands(method), {}, {}
-    for view in ("query", "reference"):
+    for view in VIEWS:
         images = _prepared(method, view)
         first[view] = _embedded(method, network, images, view)
         shape = tuple(first[view].shape)
@@ -118,7 +120,7 @@ def _check_embeddings(method: Method, network: nn.Module, twin: nn.Module) -> No
         dimensions["query"] == dimensions["reference"],
         f"embeds queries with {dimensions['query']} and references with {dimensions['reference']} dimensions",
     )
-    for view in ("query", "reference"):
+    for view in VIEWS:
         images = _prepared(method, view)
         again = _embedded(method, twin, images, view)
         must(again.equal(first[view]), f"embeds the same {view} differently when seeded and built anew")
@@ -147,6 +149,7 @@ def _check_training(method: TrainableMethod, network: nn.Module) -> None:
     import torch
 
     from cvgl_bench.networks import answers
+    from cvgl_bench.networks.losses import total
 
     must = _demands(method)
     examples = [_example(method, row) for row in range(len(QUERY_SIZES))]
@@ -164,13 +167,19 @@ def _check_training(method: TrainableMethod, network: nn.Module) -> None:
     terms = _kept(method, lambda: answers.loss_terms(method, loss_terms(method, network.train(), batch)))
     for name, term in terms.items():
         must(term.isfinite(), f"the loss term '{name}' is {term.item()}")
-    sum(terms.values()).backward()
+    total(terms).backward()
+    _check_gradients(method, network)
+
+
+def _check_gradients(method: TrainableMethod, network: nn.Module) -> None:
+    must = _demands(method)
     trained = {name: p.grad for name, p in network.named_parameters() if p.requires_grad}
     idle = [name for name, gradient in trained.items() if gradient is None]
     must(not idle, f"no loss reaches the parameters {', '.join(idle[:3])}; freeze them or leave them out")
-    broken = [name for name, gradient in trained.items() if not gradient.isfinite().all()]
+    gradients = {name: gradient for name, gradient in trained.items() if gradient is not None}
+    broken = [name for name, gradient in gradients.items() if not gradient.isfinite().all()]
     must(not broken, f"the gradient of {', '.join(broken[:3])} is not finite")
-    must(any(gradient.any() for gradient in trained.values()), "the loss has no gradient at all")
+    must(any(gradient.any() for gradient in gradients.values()), "the loss has no gradient at all")
 
 
 def loss_terms(

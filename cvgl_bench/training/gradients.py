@@ -15,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cvgl_bench.method import Context, TrainableMethod
 from cvgl_bench.networks.answers import loss_terms, representations
+from cvgl_bench.networks.losses import total
 
 Tensors = dict[str, Tensor]
 
@@ -66,7 +67,7 @@ def backward(
         with autocast():
             outputs = _represented(method, network, batch)
             terms = loss_terms(method, method.criterion(network, outputs, context))
-        scale(sum(terms.values())).backward()
+        scale(total(terms)).backward()
         return terms
     return _backward_in_chunks(
         method, network, batch, context=context, chunk=chunk, autocast=autocast, scale=scale
@@ -101,7 +102,7 @@ def _backward_in_chunks(
         tensor.requires_grad_(tensor.is_floating_point())
     with autocast():
         terms = loss_terms(method, method.criterion(network, outputs, context))
-    scale(sum(terms.values())).backward()
+    scale(total(terms)).backward()
     after = _generators(device)
     before.restore()
     wanted = {name: tensor.grad for name, tensor in outputs.items() if tensor.grad is not None}

@@ -19,7 +19,7 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.embedding.images import autocast, autocast_type, embed_split
 from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.foundation.progress import progress
-from cvgl_bench.method import Context, TrainableMethod
+from cvgl_bench.method import Context, TrainableMethod, View
 from cvgl_bench.networks.memory import RECOMPUTE_ADVICE, enough_memory
 from cvgl_bench.ranking import nearest
 from cvgl_bench.training.gradients import Before, backward, normalises
@@ -214,6 +214,7 @@ def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[
     """Return each query's most similar references under the current weights."""
     split, pool = setting.split, setting.options.neighbour_pool
     used = np.unique(split.truth)
+    sides: tuple[tuple[View, list[int] | None], ...] = (("query", None), ("reference", used.tolist()))
     queries, references = (
         embed_split(
             setting.method,
@@ -226,7 +227,7 @@ def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[
             workers=setting.workers,
             mixed_precision=setting.options.mixed_precision,
         )
-        for view, rows in (("query", None), ("reference", used))
+        for view, rows in sides
     )
     found = nearest(queries, references, pool + 1, index=setting.options.mine_index)
     setting.say(f"  mined for epoch {epoch}: {found}")

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -109,7 +109,8 @@ def _restore_generators(
 
 
 def _numpy_state() -> list[Any]:
-    name, keys, *rest = np.random.get_state()
+    # Its type allows for the dict of `legacy=False` too.
+    name, keys, *rest = cast(tuple[Any, ...], np.random.get_state())
     return [name, keys.tolist(), *rest]
 
 

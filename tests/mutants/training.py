@@ -120,8 +120,8 @@ MUTANTS = (
     ),
     Mutant(
         GRADIENTS,
-        "scale(sum(terms.values())).backward()\n        return terms\n",
-        "scale(sum(terms.values()) / len(terms)).backward()\n        return terms\n",
+        "scale(total(terms)).backward()\n        return terms\n",
+        "scale(total(terms) / len(terms)).backward()\n        return terms\n",
         "the mean of the loss terms, not their sum",
     ),
     Mutant(
