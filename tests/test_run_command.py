@@ -407,7 +407,7 @@ def test_a_run_refused_before_it_begins_leaves_no_folder(run, tmp_path, wrong):
     ("text", "fault"),
     [
         (b"\x8b\xff", "cannot be read ('utf-8' codec"),
-        (b"request: [1\n", "cannot be read (while parsing a flow sequence"),
+        (b"request: [1\n", "cannot be read (line 2, column 1: expected"),
         (b"", "is not what `run` writes"),
         (b"request: 1\n", "is not what `run` writes"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -33,8 +34,9 @@ SHOWN_KEYS = 5
 
 READ_SIZE = 1 << 22
 
-DIGEST = "cvgl_bench.sha256"
-"""What the metadata of safetensors call the digest of their contents."""
+OURS = "cvgl_bench"
+"""Key of our entry in the metadata of safetensors, JSON that holds the `sha256` of the contents. It is the
+only one: the format keeps no order among several, and equal weights would be different files."""
 LENGTH_BYTES = 8
 """A safetensors file begins with the length of its header."""
 
@@ -51,11 +53,11 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, *, metadata: dict[st
     Their digest stands in the metadata, so that `read_tensors` notices a bit that has changed since.
     """
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    metadata = {**metadata, DIGEST: _digest(whole)}
+    entry = json.dumps({**metadata, "sha256": _digest(whole)}, sort_keys=True)
     with written_whole(path, error=CheckpointError) as temporary:
         usual = temporary.stat().st_mode
         try:
-            save_file(whole, temporary, metadata=metadata)
+            save_file(whole, temporary, metadata={OURS: entry})
         except SafetensorError as error:
             # It wraps what the operating system said.
             raise OSError(in_one_line(error)) from None
@@ -116,9 +118,13 @@ def _is_safetensors(path: Path) -> bool:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
-        written = (file.metadata() or {}).get(DIGEST)
+        entry = (file.metadata() or {}).get(OURS, "{}")
         tensors = {name: file.get_tensor(name) for name in file.keys()}
-    if written is not None and written != _digest(tensors):
+    try:
+        written = json.loads(entry).get("sha256", "")
+    except (ValueError, AttributeError):
+        written = "none"
+    if written and written != _digest(tensors):
         raise CheckpointError(
             f"{path} is damaged: its contents are not those that were written. Take an undamaged copy, or "
             "remove it and train again."

@@ -40,7 +40,11 @@ class ImageFault(DataError):
 
     def __init__(self, name: object, fault: str) -> None:
         super().__init__(f"The image {name} {fault}.")
-        self.fault = fault
+        self.name, self.fault = str(name), fault
+
+    def __reduce__(self) -> tuple[type[ImageFault], tuple[str, str]]:
+        """Travel whole from the processes that read images."""
+        return type(self), (self.name, self.fault)
 
 
 class ImageTooLarge(ImageFault):

@@ -117,6 +117,6 @@ def test_the_command_prints_a_table_and_json(noise_world):
     few = ["--disc-queries", "2", "--disc-references", "4"]
     text = CliRunner().invoke(cli, [*line, *few], catch_exceptions=False).output
     assert "mean colour" in text and "verdict" in text and "standard deviations alike" in text
-    report = json.loads(CliRunner().invoke(cli, [*line, *few, "--json"], catch_exceptions=False).output)
+    report = json.loads(CliRunner().invoke(cli, [*line, *few, "--json"], catch_exceptions=False).stdout)
     assert report["probes"][0]["chance"] == pytest.approx(1 / 18)
     assert report["position_codes"][0]["cities"] == ["Aa", "Bb"]
