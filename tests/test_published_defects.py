@@ -16,7 +16,12 @@ CODE = sorted(
 )
 SETTINGS = sorted(
     path
-    for pattern in ("datasets/*.yaml", "plugins/*/cvgl_*/recipes/*.yaml", "**/pyproject.toml")
+    for pattern in (
+        "datasets/*.yaml",
+        "plugins/*/cvgl_*/recipes/*.yaml",
+        "pyproject.toml",
+        "plugins/*/pyproject.toml",
+    )
     for path in REPOSITORY.glob(pattern)
 )
 IMPORTED = "cvgl_bench.api", "cvgl_bench.cli", "cvgl_auxgeo.method", "cvgl_sample4geo.method"
