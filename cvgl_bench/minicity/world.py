@@ -45,8 +45,9 @@ class WorldPlan:
     """Standard deviation, east and north, of how far a city's tiles lie off the map: Goudarzi and Landry
     (Geodesy and Cartography 43, 2017) found 0.1 to 2.7 m for Google Earth over Montreal."""
     position_m: float = 0.9
-    """Standard deviation, east and north, of a panorama's recorded position: the mean of the errors of
-    0.52 and 1.23 m that Tsai and Chang (ISPRS Archives XXXIX, 2012) found with Google Street View."""
+    """Standard deviation, east and north, of a panorama's recorded position: about the mean of 0.52 and
+    1.23 m, the errors of points that Tsai and Chang (Feature positioning on Google Street View panoramas)
+    intersected from two panoramas, for the most part those of the panoramas' positions."""
     changed: float = 0.04
     """Share of trees and of buildings' paint that a visit finds changed; fences twice as often."""
     seed: int = 0
