@@ -30,10 +30,12 @@ from cvgl_bench.running.folder import LOSSES, REQUEST, STATE, WEIGHTS, claimed, 
 from cvgl_bench.running.record import run_record
 from cvgl_bench.running.run import Run
 from cvgl_bench.scoring.results import Result, Selection, write_result
-from cvgl_bench.training.loop import Losses, Setting, Training, chunk_facts, start, train
+from cvgl_bench.training.loop import Losses, start, train
 from cvgl_bench.training.losses_file import LossesFile
 from cvgl_bench.training.selection import Selector
+from cvgl_bench.training.setting import Setting, Training
 from cvgl_bench.training.state import Saver, restore_state
+from cvgl_bench.training.step import chunk_facts
 
 
 def execute(run: Run) -> Result:

@@ -14,7 +14,8 @@ import torch
 
 from cvgl_bench.foundation.errors import CheckpointError, in_one_line
 from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
-from cvgl_bench.training.loop import Training, mean_losses
+from cvgl_bench.training.loop import mean_losses
+from cvgl_bench.training.setting import Training
 
 NETWORK, OPTIMIZER, SUMS = "network.", "optimizer.", "sums."
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.mutants.mutation import Mutant
 
 LOOP = "cvgl_bench/training/loop.py"
+STEP = "cvgl_bench/training/step.py"
+EPOCH = "cvgl_bench/training/sampling/epoch.py"
 GRADIENTS = "cvgl_bench/training/gradients.py"
 STATE = "cvgl_bench/training/state.py"
 SELECTION = "cvgl_bench/training/selection.py"
@@ -29,13 +31,13 @@ TESTS = (
 
 MUTANTS = (
     Mutant(
-        LOOP,
+        STEP,
         "    nn.utils.clip_grad_value_(parameters, options.clip_value)\n",
         "",
         "no clipping",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "nn.utils.clip_grad_value_(parameters, options.clip_value)",
         "nn.utils.clip_grad_norm_(parameters, options.clip_value)",
         "clipping the norm, not each value",
@@ -53,19 +55,19 @@ MUTANTS = (
         "decay on the first parameter alone",
     ),
     Mutant(
-        LOOP,
+        STEP,
         '        group["lr"] = options.learning_rate * factor\n',
         '        group["lr"] = options.learning_rate\n',
         "no schedule",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "        state.step, warmup_steps=",
         "        state.epoch * steps, warmup_steps=",
         "schedule by epoch, not by step",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "warmup_steps=options.warmup_epochs * steps",
         "warmup_steps=options.warmup_epochs",
         "epochs of warm-up taken for steps",
@@ -77,31 +79,31 @@ MUTANTS = (
         "warm-up from a step at rate zero",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "total_steps=options.epochs * steps",
         "total_steps=steps",
         "the cosine ends with the first epoch",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "    state.scaler.unscale_(optimizer)\n",
         "",
         "clipping gradients that are still scaled",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "    state.scaler.update()\n",
         "",
         "a scale that never falls after an overflow",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "    state.scaler.step(optimizer)\n",
         "    optimizer.step()\n",
         "stepping with gradients that overflowed",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "        state.optimizer.zero_grad(set_to_none=True)\n",
         "",
         "gradients add up over steps",
@@ -137,25 +139,25 @@ MUTANTS = (
         "a one-sided loss",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "split.covers if options.keep_covers_apart else None",
         "None",
         "covers never kept apart",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "(epoch - 1) % options.mine_every == 0",
         "True",
         "mining every epoch",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "(epoch - 1) % options.mine_every == 0",
         "epoch % options.mine_every == 0",
         "mining an epoch early",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "nearest(queries, references, pool + 1,",
         "nearest(queries, references, pool,",
         "a mined pool one short",
@@ -167,31 +169,31 @@ MUTANTS = (
         "a geographic pool one short",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "        metric=setting.options.neighbour_metric,\n",
         "",
         "the neighbours' distance not passed on",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "        owner=setting.options.neighbour_owner,\n",
         "",
         "the owner of geographic neighbours not passed on",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "similar_neighbours(used[found.rows], truth=split.truth, pool=pool, owner=owner)",
         "similar_neighbours(used[found.rows], truth=split.truth, pool=pool)",
         "the owner of mined neighbours not passed on",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "similar_neighbours(used[found.rows],",
         "similar_neighbours(found.rows,",
         "rows among the used references taken for rows of all",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "np.random.default_rng([options.seed, epoch])",
         "np.random.default_rng([options.seed, 1])",
         "the same batches every epoch",
@@ -251,7 +253,7 @@ MUTANTS = (
         "a resumed epoch from its first batch",
     ),
     Mutant(
-        LOOP,
+        EPOCH,
         "if due and state.batch == 0:",
         "if due:",
         "mining again when resumed within an epoch",
@@ -275,7 +277,7 @@ MUTANTS = (
         "random numbers repeated after a step in chunks",
     ),
     Mutant(
-        LOOP,
+        STEP,
         "        before.restore()\n",
         "",
         "other dropout where a step is done again",

@@ -8,8 +8,9 @@ from torch import nn
 
 from cvgl_bench.data import cards, layouts
 from cvgl_bench.plugins import load_plugins
-from cvgl_bench.training.loop import Setting, start, train
+from cvgl_bench.training.loop import start, train
 from cvgl_bench.training.options import TrainingOptions
+from cvgl_bench.training.setting import Setting
 
 from ..conftest import MeanColour
 

@@ -25,7 +25,8 @@ from cvgl_bench.ranking import read_outcome
 from cvgl_bench.running import execution
 from cvgl_bench.running.execution import execute
 from cvgl_bench.running.request import Request, prepare, resume
-from cvgl_bench.training import loop, state
+from cvgl_bench.training import state
+from cvgl_bench.training.sampling import epoch
 
 from ..conftest import MeanColour
 
@@ -166,7 +167,7 @@ def test_kills_in_any_step_lose_that_step_alone(world, saves, count, select):
     saves(0)
     settings = {"select": select, "validation_fraction": 0.3}
     world.start("whole", **settings)
-    mined = count(loop, "_by_similarity")
+    mined = count(epoch, "_by_similarity")
     at = {1, 2, 4, 7, 8, 11, 14, 15}
     steps = count(Colours, "criterion", kill, at)
     world.until_done("cut", **settings)

@@ -1,0 +1,58 @@
+"""What a training run is given, and all that it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cvgl_bench.data.splits import Split
+from cvgl_bench.method import TrainableMethod
+from cvgl_bench.training.options import TrainingOptions
+
+
+@dataclass
+class Training:
+    """Everything that a training run changes: restoring it continues the run."""
+
+    network: nn.Module
+    optimizer: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    chunk: int
+    """Pairs that go through the network at a time; a batch of more is gone through twice."""
+    neighbours: NDArray[np.int64] | None = None
+    """int64 (Q, pool), rows of each query's neighbour references; None until first needed."""
+    epoch: int = 0
+    """Epochs finished."""
+    step: int = 0
+    """Optimiser steps taken."""
+    batch: int = 0
+    """Batches of the epoch in progress that are done; its batches follow from seed, epoch and neighbours."""
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    """Sum of every loss term over those batches."""
+    seconds: float = 0.0
+    """Time that training took so far, interruptions left out."""
+    epoch_began_s: float = 0.0
+    """What `seconds` was when the epoch in progress began."""
+
+    def finish_epoch(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch, self.batch, self.sums = self.epoch + 1, 0, {}
+        self.epoch_began_s = self.seconds
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a training run does not change."""
+
+    method: TrainableMethod
+    split: Split
+    options: TrainingOptions
+    device: torch.device
+    workers: int
+    say: Callable[[str], None]
+    """Tells the person who waits what was found."""

@@ -1,0 +1,96 @@
+"""One step of the optimiser: a batch's gradients, clipped, at the rate that the schedule says."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cvgl_bench.embedding.images import autocast, autocast_type
+from cvgl_bench.method import Context
+from cvgl_bench.networks.memory import RECOMPUTE_ADVICE, enough_memory
+from cvgl_bench.training.gradients import Before, backward, normalises
+from cvgl_bench.training.schedule import warmup_cosine
+from cvgl_bench.training.setting import Setting, Training
+
+
+def chunk_facts(setting: Setting, state: Training) -> dict[str, Any]:
+    """Return what a record says of batches that went through the network in chunks; nothing if none did."""
+    if state.chunk >= setting.options.batch_size:
+        return {}
+    return {"chunk": state.chunk, "normalised_over": "chunk" if normalises(state.network) else "pair"}
+
+
+def say_what_chunks_change(setting: Setting, state: Training) -> None:
+    """Tell the person where layers that normalise over a batch see a chunk for it."""
+    if chunk_facts(setting, state).get("normalised_over") == "chunk":
+        setting.say(
+            f"  layers that normalise over a batch see {state.chunk} pairs, not {setting.options.batch_size}"
+        )
+
+
+def train_batch(setting: Setting, state: Training, batch: dict[str, Tensor], *, steps: int) -> None:
+    """Take one step with a batch from the loader; `steps` make an epoch.
+
+    The gradient of the whole batch is made in `gradients.py`, which is where rows of other processes
+    join; whatever is done here sees gradients that are complete.
+    """
+    options = setting.options
+    context = Context(state.step, options.epochs * steps, epoch=state.epoch, epochs=options.epochs)
+    with enough_memory(f"a step of {options.batch_size} pairs", RECOMPUTE_ADVICE):
+        batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
+        terms = _gradients(setting, state, batch, context)
+        _step(setting, state, steps=steps)
+    for name, value in terms.items():
+        state.sums[name] = state.sums.get(name, 0) + value.detach().float()
+    state.batch += 1
+
+
+def _gradients(
+    setting: Setting, state: Training, batch: dict[str, Tensor], context: Context
+) -> dict[str, Tensor]:
+    """Set the gradients of a batch and return its loss terms.
+
+    Where `chunk` is auto, a step that the GPU's memory does not hold is done again in halves, and so are
+    all after it.
+    """
+    computing = partial(
+        autocast, autocast_type(setting.options.mixed_precision, setting.device), setting.device
+    )
+    before = Before.of(state.network, setting.device)
+    while True:
+        state.optimizer.zero_grad(set_to_none=True)
+        try:
+            return backward(
+                setting.method,
+                state.network,
+                batch,
+                context=context,
+                chunk=state.chunk,
+                autocast=computing,
+                scale=state.scaler.scale,
+            )
+        except torch.cuda.OutOfMemoryError:
+            if setting.options.chunk != "auto" or state.chunk == 1:
+                raise
+        state.chunk = (state.chunk + 1) // 2
+        setting.say(f"  the GPU's memory is full: from here on {state.chunk} pairs go through it at a time")
+        say_what_chunks_change(setting, state)
+        before.restore()
+
+
+def _step(setting: Setting, state: Training, *, steps: int) -> None:
+    options, optimizer = setting.options, state.optimizer
+    factor = warmup_cosine(
+        state.step, warmup_steps=options.warmup_epochs * steps, total_steps=options.epochs * steps
+    )
+    for group in optimizer.param_groups:
+        group["lr"] = options.learning_rate * factor
+    state.scaler.unscale_(optimizer)
+    parameters = optimizer.param_groups[0]["params"]
+    nn.utils.clip_grad_value_(parameters, options.clip_value)
+    state.scaler.step(optimizer)
+    state.scaler.update()
+    state.step += 1
