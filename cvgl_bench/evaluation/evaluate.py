@@ -13,10 +13,11 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.embedding.images import autocast_type, embed_split
 from cvgl_bench.embedding.keys import machine_facts, method_facts
 from cvgl_bench.embedding.store import EmbeddingStore
+from cvgl_bench.evaluation.many_truths import rank_split
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.evaluation.positions import position_errors
 from cvgl_bench.method import Locates, Method
-from cvgl_bench.ranking import Outcome, outcome, rank_split
+from cvgl_bench.ranking import Outcome, outcome
 from cvgl_bench.scoring.metrics import Metric
 from cvgl_bench.scoring.results import Metrics
 from cvgl_bench.scoring.statistics import decentrality_numbers, summarise

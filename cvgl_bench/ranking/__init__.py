@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Any
 from cvgl_bench.ranking.outcome import OUTCOME, Outcome, Ranking, outcome, read_outcome
 
 if TYPE_CHECKING:
-    from cvgl_bench.ranking.many_truths import rank_split
-    from cvgl_bench.ranking.neighbours import Neighbours, nearest
+    from cvgl_bench.ranking.neighbours import nearest
     from cvgl_bench.ranking.ranking import rank
 
 __all__ = [
     "OUTCOME",
-    "Neighbours",
     "Outcome",
     "Ranking",
     "nearest",
     "outcome",
     "rank",
-    "rank_split",
     "read_outcome",
 ]
 
-_LAZY = {"rank": "ranking", "rank_split": "many_truths", "nearest": "neighbours", "Neighbours": "neighbours"}
+_LAZY = {"rank": "ranking", "nearest": "neighbours"}
 """What needs torch or faiss: imported when first asked for."""
 
 

@@ -15,9 +15,6 @@ from torch import Tensor
 CPU_PAIRS, GPU_PAIRS = 256, 65536
 """Pairs scored at a time: what stays in a processor's cache, what fills a GPU."""
 
-Take = Callable[[Tensor], Tensor]
-"""Gives float32 (N, D), references by their rows, int64 (N,)."""
-
 
 def sum_by_halves(values: Tensor) -> Tensor:
     """Sum float64 (N, D) over D in a fixed order, the second half onto the first; overwrites `values`."""
@@ -35,7 +32,7 @@ def float64_bound(dimensions: int) -> float:
     return 1.01 * dimensions * torch.finfo(torch.float64).eps
 
 
-def pair_scores(queries: Tensor, take: Take, lines: Tensor, rows: Tensor) -> Tensor:
+def pair_scores(queries: Tensor, take: Callable[[Tensor], Tensor], lines: Tensor, rows: Tensor) -> Tensor:
     """Return float32 (N,), the scores of rows `lines` of `queries` (A, D) and the references `take(rows)`."""
     size = min(CPU_PAIRS if queries.device.type == "cpu" else GPU_PAIRS, max(len(lines), 1))
     scores = torch.empty(len(lines), dtype=torch.float32, device=queries.device)

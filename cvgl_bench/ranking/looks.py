@@ -20,11 +20,9 @@ UNIT_ROUNDOFF = {
 }
 """Relative rounding of one addition while a product of this type is accumulated."""
 
-DEPTH = 256
-"""Dimensions that a float32 product sums at a time; fewer additions one upon the other round less."""
-
-LINES = 640
-"""Queries whose steps are added at a time, while they are still in a processor's cache."""
+DEPTH, LINES = 256, 640
+"""Dimensions that a float32 product sums at a time, as fewer additions one upon the other round less, and
+queries whose steps are added while they are still in a processor's cache."""
 
 SLACK = 1.01
 """Covers the rounding of the bound itself, and lengths that are 1 but for `rows.UNIT_TOLERANCE`."""
@@ -91,6 +89,13 @@ def compare(scores: Tensor, limits: Tensor, *, beyond: bool = False) -> Tensor:
     if scores.device.type != "cpu":
         return scores > limits if beyond else scores >= limits
     return torch.from_numpy((np.greater if beyond else np.greater_equal)(scores.numpy(), limits.numpy()))
+
+
+def count(mask: Tensor) -> Tensor:
+    """Return int64 (A,), the true entries of each line of bool (A, B)."""
+    if mask.device.type != "cpu":
+        return torch.count_nonzero(mask, dim=1)
+    return torch.from_numpy(mask.numpy().view(np.uint8).sum(axis=1, dtype=np.int32)).long()
 
 
 def places(mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cvgl_bench.foundation.errors import OptionError, UsageError
+from cvgl_bench.foundation.errors import OptionError
+from cvgl_bench.foundation.faiss_import import gpus, import_faiss
+from cvgl_bench.foundation.parts import slices, spread
 from cvgl_bench.foundation.progress import Progress, Silent
-from cvgl_bench.ranking.rows import Embeddings, Rows, require_same_dimensions, slices, spread
+from cvgl_bench.ranking.rows import Embeddings, Rows, require_same_dimensions
 
 Index = Literal["flat", "ivf", "ivf-pq"]
 """flat compares with all references. ivf compares with those of the nearest cells of a partition.
@@ -29,16 +31,12 @@ REFERENCE_ROWS, QUERY_ROWS = 65536, 8192
 LEAST_REFERENCES = 10_000
 """With fewer references an index takes longer to train than to do without: they are all compared."""
 
-CELL_REFERENCES = 64
-"""References to a cell of the partition; faiss wants at least 39 to place a cell's centre."""
-
-VISITED_SHARE = 1 / 16
-"""Share of the cells that a query visits."""
+CELL_REFERENCES, VISITED_SHARE, CODE_WIDTH = 64, 1 / 16, 8
+"""References to a cell of the partition (faiss wants at least 39 to place a cell's centre), the share of
+the cells that a query visits, and the dimensions that a byte of code stands for."""
 
 TRAINING_REFERENCES, RECALL_QUERIES = 65536, 256
 """Rows that an approximate index is trained on, and those on which it is compared with the exact one."""
-
-CODE_WIDTH = 8
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Scores and rows of the nearest references of a part of the queries."""
@@ -81,7 +79,7 @@ def nearest(
         raise OptionError(
             f"k is {k} and index '{index}'; k must be at least 1, index one of {', '.join(INDEXES)}."
         )
-    faiss, cpu = _faiss(), torch.device("cpu")
+    faiss, cpu = import_faiss(), torch.device("cpu")
     queries = Rows(query_embeddings, "query", device=cpu, normalise=True)
     references = Rows(reference_embeddings, "reference", device=cpu, normalise=True)
     require_same_dimensions(queries, references)
@@ -104,19 +102,8 @@ def nearest(
     return Neighbours(rows, scores, index, recall)
 
 
-def _faiss() -> Any:
-    try:
-        import faiss
-    except ImportError:
-        raise UsageError(
-            "Finding nearest references needs faiss, which is not installed. Install cvgl-bench[cpu], or "
-            "cvgl-bench[gpu] on a machine with an NVIDIA GPU."
-        ) from None
-    return faiss
-
-
 def _search_all(faiss: Any, references: Rows, k: int, queries: NDArray[np.float32]) -> Part:
-    knn = partial(faiss.knn_gpu, faiss.StandardGpuResources()) if _gpus(faiss) else faiss.knn
+    knn = partial(faiss.knn_gpu, faiss.StandardGpuResources()) if gpus(faiss) else faiss.knn
     heap = faiss.ResultHeap(len(queries), k, keep_max=True)
     for block in slices(len(references), REFERENCE_ROWS):
         there = references.take(block).numpy()
@@ -135,7 +122,7 @@ def _build(faiss: Any, references: Rows, index: Index) -> Any:
         )
     kept = "Flat" if index == "ivf" else f"PQ{dimensions // CODE_WIDTH}"
     built = faiss.index_factory(dimensions, f"IVF{cells},{kept}", faiss.METRIC_INNER_PRODUCT)
-    if index == "ivf" and _gpus(faiss):  # a GPU takes at most 96 bytes of code a row
+    if index == "ivf" and gpus(faiss):  # a GPU takes at most 96 bytes of code a row
         built = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, built)
     built.nprobe = max(1, round(cells * VISITED_SHARE))
     built.train(references.take(spread(len(references), TRAINING_REFERENCES)).numpy())
@@ -151,7 +138,3 @@ def _search_index(built: Any, k: int, queries: NDArray[np.float32]) -> Part:
         built.nprobe = min(2 * built.nprobe, built.nlist)
         scores, rows = built.search(queries, k)
     return scores, rows
-
-
-def _gpus(faiss: Any) -> int:
-    return faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0

@@ -67,20 +67,10 @@ class Outcome:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per query; `top_rows`, `top_scores` and `covers` are lists."""
-        columns = {
-            "rank": self.ranking.rank,
-            "ties": self.ranking.ties,
-            "rank_without_covers": self.ranking.rank_without_covers,
-            "truth": self.truth,
-            "distance_m": self.distance_m,
-            "decentrality": self.decentrality,
-            "city": self.city.astype(object),
-            "top_rows": list(self.ranking.top_rows),
-            "top_scores": list(self.ranking.top_scores),
-            "covers": list(self.covers),
-            **{EXTRA_PREFIX + name: values for name, values in self.extra.items()},
-        }
-        frame = pd.DataFrame(columns)
+        own = "distance_m", "decentrality", "city", "truth", "covers"
+        columns = vars(self.ranking) | {name: getattr(self, name) for name in own}
+        columns |= {EXTRA_PREFIX + name: values for name, values in self.extra.items()}
+        frame = pd.DataFrame({name: list(values) for name, values in columns.items()})
         frame.attrs["reference_count"] = self.reference_count
         return frame
 
@@ -91,9 +81,6 @@ class Outcome:
 
 
 EXTRA_PREFIX = "extra_"
-
-AVERAGE_PRECISION = "average_precision"
-"""The extra column of splits whose queries have several true references."""
 
 
 def outcome(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import timeit
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -13,16 +13,12 @@ from cvgl_bench.foundation.torch_settings import exact_products, torch_threads
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
 WEIGHTS = {torch.float32: 1.0, torch.bfloat16: 1.5, torch.float16: 1.35}
 """What a second in a type counts: a coarse one must be worth the second look at close calls, of which
 float16, eight times finer, has fewer."""
 
-TRIALS = 5
-
-TRIAL_SHAPES = {"cpu": (128, 512, 512), "cuda": (4096, 8192, 1024)}
-"""Queries, references and dimensions of the product that a type is measured on: milliseconds of work."""
+TRIALS, TRIAL_SHAPES = 5, {"cpu": (128, 512, 512), "cuda": (4096, 8192, 1024)}
+"""How often a type is measured; queries, references and dimensions of the product: milliseconds of work."""
 
 
 def resolve(precision: Precision, device: torch.device) -> torch.dtype:
@@ -32,9 +28,10 @@ def resolve(precision: Precision, device: torch.device) -> torch.dtype:
     """
     if precision == "auto":
         return _fastest(device)
-    if precision not in DTYPES:
-        raise OptionError(f"Precision '{precision}' is unknown. Choose auto, {', '.join(DTYPES)}.")
-    return DTYPES[precision]
+    if precision not in get_args(Precision):
+        raise OptionError(f"Precision '{precision}' is unknown. Choose {', '.join(get_args(Precision))}.")
+    found: torch.dtype = getattr(torch, precision)
+    return found
 
 
 @lru_cache

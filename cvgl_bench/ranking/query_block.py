@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cvgl_bench.ranking.exact import pair_scores, tie_interval
-from cvgl_bench.ranking.looks import DEPTH, compare, look, operand, places
+from cvgl_bench.ranking.looks import DEPTH, compare, count, look, operand, places
 from cvgl_bench.ranking.rows import Rows
 
 WAYS = (
@@ -67,7 +67,7 @@ class QueryBlock:
             apart = _apart(self._queries, references, scores)
             tied = compare(scores, low + bound, beyond=True) & ~compare(scores, high - bound)
             tied |= apart & (self._target == 0)[:, None]
-            undecided, ties = undecided ^ tied, torch.count_nonzero(tied, dim=1)
+            undecided, ties = undecided ^ tied, count(tied)
             scores.masked_fill_(apart & (self._entry > 0)[:, None], -torch.inf)  # none of the best
         lines, columns = places(undecided)
         rivals = self._rivals_among(scores, bound)
@@ -82,7 +82,7 @@ class QueryBlock:
         take = partial(torch.index_select, references, 0)
         exact, target = pair_scores(self._queries, take, lines, columns), self._target[lines]
         ties += torch.bincount(lines[exact == target], minlength=len(ties))
-        self._rank += torch.count_nonzero(above, dim=1) + ties
+        self._rank += count(above) + ties
         self._rank += torch.bincount(lines[exact > target], minlength=len(ties))
         self._ties += ties
         values = scores[rivals].double()
@@ -92,7 +92,7 @@ class QueryBlock:
 
     def finish(self) -> tuple[Tensor, ...]:
         """Return the columns of a Ranking; the truth is not its own rival."""
-        self._settle()
+        self._settle(wholly=True)
         _, rows, scores, _ = self._rivals[0]
         best = (each.view(len(self._rank), -1) for each in (rows, scores.float()))
         return self._rank - 1, self._ties - 1, self._rank - 1 - self._covers_above(), *best
@@ -115,14 +115,17 @@ class QueryBlock:
         self._entry = torch.maximum(self._entry, tie_interval(last.float())[0])
         return places(compare(scores, self._entry - bound))
 
-    def _settle(self) -> None:
-        """Keep of the rivals the best, scored exactly; those surely outdone are not scored at all."""
+    def _settle(self, *, wholly: bool = False) -> None:
+        """Drop the rivals that are surely outdone; `wholly`, or where many are left, keep the best alone."""
         lines, rows, low, high = (torch.cat(parts) for parts in zip(*self._rivals, strict=True))
         order, place = _by_line(lines, -low)
         floor, last = torch.full_like(self._entry, -torch.inf), order[place == self._top - 1]
         floor[lines[last]] = tie_interval(low[last].float())[0]
-        kept = high >= floor[lines]
+        self._entry, kept = torch.maximum(self._entry, floor), high >= floor[lines]
         lines, rows, low, high = lines[kept], rows[kept], low[kept], high[kept]
+        self._rivals = [(lines, rows, low, high)]
+        if not wholly and len(lines) <= self._most_rivals / 2:
+            return
         scores = low.float() + 0.0  # -0 becomes 0: equal scores have equal bits
         unsure = (scores != high.float()).nonzero()[:, 0]
         scores[unsure] = self._exact(lines[unsure], rows[unsure])

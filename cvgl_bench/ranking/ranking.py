@@ -17,13 +17,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from cvgl_bench.foundation.errors import EmbeddingError, OptionError
+from cvgl_bench.foundation.parts import slices
 from cvgl_bench.foundation.progress import Progress, Silent
 from cvgl_bench.foundation.threads import side_by_side, workers
 from cvgl_bench.foundation.torch_settings import exact_products
 from cvgl_bench.ranking.outcome import Ranking
 from cvgl_bench.ranking.precision import Precision, resolve
 from cvgl_bench.ranking.query_block import QueryBlock
-from cvgl_bench.ranking.rows import Embeddings, Rows, require_same_dimensions, slices
+from cvgl_bench.ranking.rows import Embeddings, Rows, require_same_dimensions
 
 CPU = torch.device("cpu")
 

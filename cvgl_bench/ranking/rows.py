@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cvgl_bench.foundation.errors import EmbeddingError
+from cvgl_bench.foundation.parts import slices
 from cvgl_bench.ranking.exact import sum_by_halves
 
 Side = Literal["query", "reference"]
@@ -19,10 +19,8 @@ Embeddings = NDArray[np.floating] | Tensor
 UNIT_TOLERANCE = 2e-5
 """A row whose squared length is this close to 1 was normalised in float32 and is taken as it is."""
 
-CHECK_ROWS = 1024
-
-NAMED_ROWS = 5
-"""How many offending rows an error names."""
+CHECK_ROWS, NAMED_ROWS = 1024, 5
+"""Rows checked at a time, and how many offending ones an error names."""
 
 
 class Rows:
@@ -95,13 +93,3 @@ def require_same_dimensions(queries: Rows, references: Rows) -> None:
             f"Query embeddings have {queries.dimensions} dimensions, reference embeddings "
             f"{references.dimensions}. Embed both with the same network."
         )
-
-
-def slices(count: int, size: int) -> Iterator[slice]:
-    """Yield `count` rows in slices of at most `size`."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
-
-
-def spread(count: int, most: int) -> NDArray[np.int64]:
-    """Return at most `most` of `count` rows, evenly spread."""
-    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)

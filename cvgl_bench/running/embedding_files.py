@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from cvgl_bench.data.splits import Split, Task
 from cvgl_bench.embedding import provenance
 from cvgl_bench.evaluation.evaluate import Scores, score
+from cvgl_bench.evaluation.many_truths import rank_split
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import EmbeddingError, UsageError
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.foundation.registry import NAME
 from cvgl_bench.networks.checkpoints import file_sha256
-from cvgl_bench.ranking import OUTCOME, Outcome, outcome, rank_split
+from cvgl_bench.ranking import OUTCOME, Outcome, outcome
 from cvgl_bench.ranking.precision import Precision
 from cvgl_bench.running.folder import make_folder
 from cvgl_bench.running.record import task_record

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cvgl_bench.foundation.errors import EmbeddingError
-from cvgl_bench.ranking.rows import Rows, require_same_dimensions, slices, spread
+from cvgl_bench.ranking.rows import Rows, require_same_dimensions
 
 CPU = torch.device("cpu")
 
@@ -59,9 +59,3 @@ def test_nearly_unit_rows_are_refused_only_beyond_the_tolerance():
 def test_sides_must_agree():
     with pytest.raises(EmbeddingError, match="3 dimensions, reference embeddings 4"):
         require_same_dimensions(read(np.eye(3)), read(np.eye(4)))
-
-
-def test_slices_and_spread():
-    assert [(part.start, part.stop) for part in slices(7, 3)] == [(0, 3), (3, 6), (6, 7)]
-    assert spread(3, 10).tolist() == [0, 1, 2]
-    assert spread(100, 3).tolist() == [0, 49, 99]

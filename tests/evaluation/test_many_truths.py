@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from cvgl_bench.data.splits import Split
+from cvgl_bench.evaluation import many_truths
+from cvgl_bench.evaluation.many_truths import rank_split
 from cvgl_bench.foundation.errors import DataError
-from cvgl_bench.ranking import many_truths, outcome, rank, rank_split
+from cvgl_bench.ranking import outcome, rank
 from cvgl_bench.scoring.metrics import covered_at_1
 
 

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvgl_bench.data.splits import Split
-from cvgl_bench.ranking.outcome import AVERAGE_PRECISION, Ranking
-from cvgl_bench.ranking.ranking import rank
+from cvgl_bench.ranking import Ranking, rank
 from cvgl_bench.ranking.rows import Embeddings
 
 PAIRS_AT_ONCE = 65536
 """Pairs of a query and a true reference that are ranked together; their queries are held in memory."""
+
+AVERAGE_PRECISION = "average_precision"
+"""The extra column of splits whose queries have several true references."""
 
 NEVER = np.iinfo(np.int64).max
 
