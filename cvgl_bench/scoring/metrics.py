@@ -253,7 +253,7 @@ METRICS: tuple[Metric, ...] = (
         unit="%",
         per_query=lambda outcome: outcome.extra["average_precision"],
         requires=("average_precision",),
-        source="University-1652 (ACM MM 2020), by trapezoids; reported where queries have several",
+        source="University-1652 (ACM MM 2020), by trapezoids; reported for its layout, in both directions",
     ),
     *(
         _column(name, title, aggregate)

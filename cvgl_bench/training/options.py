@@ -54,7 +54,9 @@ class TrainingOptions:
         earlier="flat",
     )
     keep_covers_apart: bool = option(
-        False, "Keep a query's semi-positives out of its batch, where they would be false negatives."
+        False,
+        "Keep a query's semi-positives and further true references out of its batch, where they would be "
+        "false negatives.",
     )
     select: Literal["last", "validation", "test"] = option(
         "last", "Epoch to report: the last, or the best on held-out training tiles, or on the test split."

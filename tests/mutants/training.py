@@ -140,7 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         EPOCH,
-        "split.covers if options.keep_covers_apart else None",
+        "np.hstack([split.covers, split.also_true]) if options.keep_covers_apart else None",
         "None",
         "covers never kept apart",
     ),

@@ -230,6 +230,19 @@ def test_keep_covers_apart__keeps_false_negatives_out_of_batches(train_split, sa
     assert clashes(True) == 0
 
 
+def test_keep_covers_apart__keeps_further_true_references_out_of_batches(train_split):
+    covers = train_split.covers
+    several = dataclasses.replace(train_split, covers=np.empty((len(covers), 0), np.int64), also_true=covers)
+    settings = {"batch_size": 2, "sampling": "random", "epochs": 4}
+
+    def clashes(apart):
+        batches = trained(several, keep_covers_apart=apart, **settings).method.batches
+        return sum(several.truth[b] in covers[a] for pair in batches for a, b in (pair, pair[::-1]))
+
+    assert clashes(False) > 0
+    assert clashes(True) == 0
+
+
 def test_select__decides_what_epochs_are_compared_on(task, tmp_path):
     last, held, test = (selector(task, tmp_path, select=rule) for rule in ("last", "validation", "test"))
     network = Probe().build()

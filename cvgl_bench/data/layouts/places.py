@@ -43,7 +43,7 @@ def read_task(
         for part, folders in FOLDERS[split].items()
     }
     notes = []
-    if parts["train"].also_true.shape[1]:
+    if (parts["train"].also_true >= 0).any():
         notes.append("training pairs each query with the first of its true references")
     expected = expected_count(dataset, split, "test") or 0
     return Task(
@@ -92,9 +92,13 @@ def _images(root: Path, folder: str, city: str) -> pd.DataFrame:
 
 
 def _truths(queries: pd.DataFrame, references: pd.DataFrame, folder: Path) -> NDArray[np.int64]:
-    """Return (Q, T) rows of the references of each query's place, padded with -1."""
+    """Return (Q, T) rows of the references of each query's place, padded with -1; T is at least 2.
+
+    So average precision is reported where every query has one true reference, too: papers give it for both
+    directions.
+    """
     rows_of = {place: rows.to_numpy() for place, rows in references.groupby("place").groups.items()}
-    most = max(len(rows) for rows in rows_of.values())
+    most = max(2, *(len(rows) for rows in rows_of.values()))
     padded = {
         place: np.pad(rows, (0, most - len(rows)), constant_values=-1) for place, rows in rows_of.items()
     }
@@ -105,4 +109,4 @@ def _truths(queries: pd.DataFrame, references: pd.DataFrame, folder: Path) -> ND
             f"{first['path']} shows a place without a reference: {folder / first['place']} is missing."
         )
     truths = np.stack([padded[place] for place in queries["place"]]).astype(np.int64)
-    return truths[:, : int((truths >= 0).sum(axis=1).max())]
+    return truths[:, : max(int((truths >= 0).sum(axis=1).max()), 2)]

@@ -21,7 +21,7 @@ def epoch_batches(setting: Setting, state: Training, epoch: int) -> NDArray[np.i
     """
     options, split = setting.options, setting.split
     generator = np.random.default_rng([options.seed, epoch])
-    avoid = split.covers if options.keep_covers_apart else None
+    avoid = np.hstack([split.covers, split.also_true]) if options.keep_covers_apart else None
     if options.sampling == "random":
         return random_batches(split.truth, options.batch_size, generator=generator, avoid=avoid)
     if state.neighbours is None:

@@ -6,6 +6,7 @@ and tile alone, so it costs what Sample4Geo's does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from cvgl_auxgeo.labels import position_label
 from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_auxgeo.position import locate, position_errors, position_loss
 from cvgl_auxgeo.published import from_published, is_published
-from cvgl_bench.foundation.errors import OptionError
+from cvgl_bench.foundation.errors import DataError, OptionError
 from cvgl_bench.method import Context, Pair
 from cvgl_bench.networks.weights import Backbone, create_backbone, pretrained_configuration
 from cvgl_bench.views import birdseye
@@ -74,6 +75,11 @@ class AuxGeo(Sample4Geo):
             view = self.augmented(self.birdseye(pair.query), "reference", generator)
             views["birdseye"] = self.normalised(geometry.on_overhead(view))
         if self.options.pcm:
+            if not all(map(math.isfinite, pair.position_px)):
+                raise DataError(
+                    "the data set does not say where in its tile a query lies, which the position constraint "
+                    "learns. Set method.pcm=false."
+                )
             label = position_label(
                 pair.position_px,
                 pair.reference.shape[:2],

@@ -1,6 +1,7 @@
 """AuxGeo as a method: the contract, the marked image, its terms, and Sample4Geo where modules are off."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_sample4geo.method import Sample4Geo
 from cvgl_sample4geo.options import Sample4GeoOptions
 
-from cvgl_bench.foundation.errors import OptionError
+from cvgl_bench.foundation.errors import DataError, OptionError
 from cvgl_bench.method import Context, Locates, Pair
 from cvgl_bench.testing import check_method, loss_terms
 from cvgl_bench.training.gradients import backward
@@ -40,6 +41,13 @@ def batch_of(method, count=4):
 @pytest.mark.parametrize("pcm", [True, False])
 def test_contract(bim, pcm):
     check_method(AuxGeo, AuxGeoOptions(**SMALL, bim=bim, pcm=pcm))
+
+
+def test_a_pair_without_a_position_is_refused_where_positions_are_learnt():
+    pair = replace(pairs(1)[0], position_px=(np.nan, np.nan))
+    with pytest.raises(DataError, match="does not say where .* Set method.pcm=false"):
+        AuxGeo(AuxGeoOptions(**SMALL)).prepare_pair(pair, np.random.default_rng(0))
+    AuxGeo(AuxGeoOptions(**SMALL, pcm=False)).prepare_pair(pair, np.random.default_rng(0))
 
 
 def trained(method, steps=3):
