@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -72,6 +72,25 @@ class Context:
     steps: int
     epoch: int
     epochs: int
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters of a network with a learning rate and a weight decay of their own, or that stand still.
+
+    rate_factor: on the run's learning rate, whatever its schedule says. weight_decay: None is the run's.
+    frozen: nothing trains them. A layer that keeps running statistics updates them all the same in
+    training mode; where that is not wanted, the network's `train` leaves it in evaluation mode.
+    """
+
+    name: str
+    parameters: Iterable[nn.Parameter]
+    rate_factor: float = 1.0
+    weight_decay: float | None = None
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(self.parameters))
 
 
 class Method(ABC):
@@ -176,4 +195,33 @@ class Locates(Protocol):
         (0, 0) is the reference's top-left corner, (0.5, 0.5) its centre, whatever the image's size.
 
         queries, references: the stacked results of `prepare`, paired row by row.
+        """
+
+
+@runtime_checkable
+class GroupsParameters(Protocol):
+    """What a method adds that trains parts of its network at different rates, or not at all."""
+
+    name: ClassVar[str]
+
+    def parameter_groups(self, network: nn.Module) -> Sequence[ParameterGroup]:
+        """Return groups of parameters of `network`, no parameter in two; those left out are trained as usual.
+
+        Called once, before the first step, on what `build` returned.
+        """
+
+
+@runtime_checkable
+class ActsAfterSteps(Protocol):
+    """What a method adds that changes its network after each step: a teacher, a queue, a memory bank."""
+
+    name: ClassVar[str]
+
+    def after_step(self, network: nn.Module, outputs: dict[str, Tensor], context: Context) -> None:
+        """Change buffers, or parameters that nothing trains, in place; called without gradients.
+
+        What it keeps belongs into the network, whose state dict is saved: only then does an interrupted
+        run go on as if it had not been. Called once a step, where half precision skipped its update too.
+
+        outputs: what `criterion` was given, of the whole batch. context: of the step that was taken.
         """

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from cvgl_bench.foundation.errors import PluginError
+from cvgl_bench.method import ParameterGroup
 
 if TYPE_CHECKING:
-    from cvgl_bench.method import Locates, Method
+    from cvgl_bench.method import GroupsParameters, Locates, Method
 
 
 def built_network(method: Method, network: Any) -> nn.Module:
@@ -82,6 +84,32 @@ def loss_terms(method: Method, terms: Any) -> dict[str, Tensor]:
     return dict(terms)
 
 
+def parameter_groups(
+    method: Method | GroupsParameters, groups: Any, *, network: nn.Module
+) -> list[ParameterGroup]:
+    """Return what `parameter_groups` answered, if it is groups of the network's parameters, none in two."""
+    found = list(groups) if isinstance(groups, Iterable) else [groups]
+    if not all(isinstance(group, ParameterGroup) for group in found):
+        raise _broken(method, "parameter_groups", f"{_what(groups)}, but it must be a list of ParameterGroup")
+    free = {id(parameter) for parameter in network.parameters()}
+    for group in found:
+        if fault := _group_fault(group, free):
+            raise _broken(method, "parameter_groups", f"a group '{group.name}' {fault}")
+        free -= {id(parameter) for parameter in group.parameters}
+    return found
+
+
+def _group_fault(group: ParameterGroup, free: set[int]) -> str | None:
+    """Return what is wrong with a group, if `free` are the network's parameters that are in no other."""
+    identities = [id(parameter) for parameter in group.parameters]
+    if not set(identities) <= free or len(set(identities)) < len(identities):
+        return "with a parameter that is in another group, or that the network does not have"
+    numbers = [group.rate_factor, *([] if group.weight_decay is None else [group.weight_decay])]
+    if not all(math.isfinite(number) and number >= 0 for number in numbers):
+        return "whose rate or decay is negative or not finite"
+    return None
+
+
 def loaded_state(method: Method, state: Any) -> dict[str, Tensor]:
     """Return what `load_checkpoint` answered, if it is a mapping of names to tensors."""
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
@@ -108,5 +136,5 @@ def _what(answered: Any) -> str:
     return "None" if answered is None else f"a {type(answered).__name__}"
 
 
-def _broken(method: Method | Locates, function: str, reason: str) -> PluginError:
+def _broken(method: Method | Locates | GroupsParameters, function: str, reason: str) -> PluginError:
     return PluginError(f"The method '{method.name}' breaks its contract: {function}() gives {reason}.")

@@ -35,7 +35,7 @@ from cvgl_bench.training.losses_file import LossesFile
 from cvgl_bench.training.selection import Selector
 from cvgl_bench.training.setting import Setting, Training
 from cvgl_bench.training.state import Saver, restore_state
-from cvgl_bench.training.step import chunk_facts
+from cvgl_bench.training.step import training_facts
 
 
 def execute(run: Run) -> Result:
@@ -53,9 +53,9 @@ def _execute(run: Run) -> Result:
     store = _open_store(run)
     seconds: dict[str, float] = {}
     selection = Selection(rule="none")
-    chunks: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     if run.trains:
-        selection, seconds["train"], chunks = _train(run, network, place)
+        selection, seconds["train"], facts = _train(run, network, place)
         save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
     with _timed(seconds, "evaluate"):
         found = evaluate(
@@ -74,7 +74,7 @@ def _execute(run: Run) -> Result:
             edges=run.task.dataset.decentrality_edges,
             options=run.options.evaluation,
         )
-    environment = provenance.environment(place.device) | chunks
+    environment = provenance.environment(place.device) | facts
     if store is not None and store.reused:
         # Else the seconds would speak of a machine that embeds in no time.
         environment["stored_embeddings"] = store.reused
@@ -153,7 +153,7 @@ def _build(run: Run, place: Place) -> nn.Module:
 
 
 def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float, dict[str, Any]]:
-    """Train what is left to train; return the chosen epoch, the seconds of all training, and its chunks."""
+    """Train what is left to train; return the chosen epoch, the seconds of training, and what to record."""
     assert isinstance(run.method, TrainableMethod)
     options = run.options.training
     selector = Selector(run.method, run.task, options, run.options.evaluation, place, run.folder)
@@ -180,13 +180,15 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
         if epoch not in log:
             run.plugins.hook.cvgl_epoch_finished(run=run, epoch=epoch, losses=losses)
             log.add(epoch, losses, seconds=seconds)
-        found = selector.validate(network, epoch)
+        found = selector.validate(state.evaluated, epoch)
         if found is not None:
             run.say(f"  recall@1 on {selector.where}: {100 * found:.2f} %")
 
     train(setting, state, on_advance=on_advance, on_epoch=on_epoch)
     saver.save(state)
-    return selector.finish(network, state.epoch), state.seconds, chunk_facts(setting, state)
+    if state.average is not None:
+        network.load_state_dict(state.evaluated.state_dict(), strict=True)
+    return selector.finish(network, state.epoch), state.seconds, training_facts(setting, state)
 
 
 def _reached(state: Training) -> str:

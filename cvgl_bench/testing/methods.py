@@ -13,9 +13,20 @@ import numpy as np
 
 from cvgl_bench.foundation.errors import PluginError
 from cvgl_bench.foundation.options import Layer, describe, resolve
-from cvgl_bench.method import PAIR_TENSORS, Context, Locates, Method, Pair, TrainableMethod, View
+from cvgl_bench.method import (
+    PAIR_TENSORS,
+    ActsAfterSteps,
+    Context,
+    GroupsParameters,
+    Locates,
+    Method,
+    Pair,
+    TrainableMethod,
+    View,
+)
 from cvgl_bench.running.options import sections_of
 from cvgl_bench.running.recipes import read_recipe
+from cvgl_bench.testing.abilities import check_after_step, check_parameter_groups
 from cvgl_bench.testing.demands import NAME_RULE, Demand, allowed, demands_on, is_name
 
 if TYPE_CHECKING:
@@ -62,7 +73,13 @@ def check_method(method_class: type[Method], options: Any = None) -> None:
     if isinstance(method, Locates) and method.can_locate:
         _check_positions(method, network)
     if isinstance(method, TrainableMethod):
-        _check_training(method, network)
+        batch = _check_training(method, network)
+        if isinstance(method, GroupsParameters):
+            check_parameter_groups(method, network)
+        if isinstance(method, ActsAfterSteps):
+            outputs = _represented(method, network, batch)
+            other = method_class(options)
+            check_after_step(method, other, network, outputs=outputs, context=FIRST_STEP)
 
 
 def _check_declaration(method_class: type[Method]) -> None:
@@ -145,7 +162,15 @@ def _check_images_decide(method: Method, network: nn.Module, images: Tensor, vie
     must(spread > 0, f"embeds every {view} alike, whatever the image shows")
 
 
-def _check_training(method: TrainableMethod, network: nn.Module) -> None:
+def _represented(method: TrainableMethod, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    import torch
+
+    with torch.no_grad():
+        return method.represent(network, batch)
+
+
+def _check_training(method: TrainableMethod, network: nn.Module) -> dict[str, Tensor]:
+    """Assert that a step of training goes right, and return the batch that it was tried with."""
     import torch
 
     from cvgl_bench.networks import answers
@@ -169,6 +194,7 @@ def _check_training(method: TrainableMethod, network: nn.Module) -> None:
         must(term.isfinite(), f"the loss term '{name}' is {term.item()}")
     total(terms).backward()
     _check_gradients(method, network)
+    return batch
 
 
 def _check_gradients(method: TrainableMethod, network: nn.Module) -> None:

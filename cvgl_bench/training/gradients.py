@@ -52,8 +52,10 @@ def backward(
     chunk: int,
     autocast: Callable[[], AbstractContextManager[Any]],
     scale: Callable[[Tensor], Tensor],
-) -> Tensors:
-    """Add the gradient of a batch's loss to the parameters and return the loss terms.
+) -> tuple[Tensors, Tensors]:
+    """Add the gradient of a batch's loss to the parameters; return the loss terms and what they are made of.
+
+    The second is what the criterion was given, of the whole batch, without gradients.
 
     chunk: pairs that are represented at a time; where the batch has more, they are represented once
     without gradient, and again with it once the criterion has said what it wants of them, with the random
@@ -68,7 +70,7 @@ def backward(
             outputs = _represented(method, network, batch)
             terms = loss_terms(method, method.criterion(network, outputs, context))
         scale(total(terms)).backward()
-        return terms
+        return terms, _detached(outputs)
     return _backward_in_chunks(
         method, network, batch, context=context, chunk=chunk, autocast=autocast, scale=scale
     )
@@ -88,7 +90,7 @@ def _backward_in_chunks(
     chunk: int,
     autocast: Callable[[], AbstractContextManager[Any]],
     scale: Callable[[Tensor], Tensor],
-) -> Tensors:
+) -> tuple[Tensors, Tensors]:
     device = next(network.parameters()).device
     chunks = [
         {name: tensor[first : first + chunk] for name, tensor in batch.items()}
@@ -113,7 +115,11 @@ def _backward_in_chunks(
         reached = [name for name in wanted if again[name].requires_grad]
         torch.autograd.backward([again[name] for name in reached], [wanted[name][place] for name in reached])
     _set_generators(device, after)
-    return terms
+    return terms, _detached(outputs)
+
+
+def _detached(tensors: Tensors) -> Tensors:
+    return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
 def _row_count(batch: Tensors) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from timm.utils import ModelEmaV3
 from torch import nn
 
 from cvgl_bench.data.loading import EpochBatches, pair_loader
@@ -14,6 +15,7 @@ from cvgl_bench.embedding.images import autocast_type
 from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.training.interruption import Interruption
+from cvgl_bench.training.optimizer import make_optimizer
 from cvgl_bench.training.sampling.epoch import epoch_batches
 from cvgl_bench.training.setting import Setting, Training
 from cvgl_bench.training.step import say_what_chunks_change, train_batch
@@ -27,16 +29,14 @@ FP16_INITIAL_SCALE = 1024.0
 def start(setting: Setting, network: nn.Module) -> Training:
     """Return the state before the first step."""
     options = setting.options
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    if not parameters:
-        raise TrainingError(f"Method '{setting.method.name}' has no parameter to train.")
-    optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
+    optimizer = make_optimizer(setting.method, network, options)
     kind = autocast_type(options.mixed_precision, setting.device)
     scaler = torch.amp.GradScaler(
         setting.device.type, init_scale=FP16_INITIAL_SCALE, enabled=kind is torch.float16
     )
     chunk = options.batch_size if options.chunk == "auto" else options.chunk
-    state = Training(network, optimizer, scaler, chunk)
+    average = ModelEmaV3(network, decay=options.ema_decay) if options.ema_decay else None
+    state = Training(network, optimizer, scaler, chunk, average)
     say_what_chunks_change(setting, state)
     return state
 

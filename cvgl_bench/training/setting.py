@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from cvgl_bench.data.splits import Split
@@ -20,10 +21,12 @@ class Training:
     """Everything that a training run changes: restoring it continues the run."""
 
     network: nn.Module
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     chunk: int
     """Pairs that go through the network at a time; a batch of more is gone through twice."""
+    average: ModelEmaV3 | None = None
+    """The moving average of the network's weights and buffers, where one is kept."""
     neighbours: NDArray[np.int64] | None = None
     """int64 (Q, pool), rows of each query's neighbour references; None until first needed."""
     epoch: int = 0
@@ -38,6 +41,11 @@ class Training:
     """Time that training took so far, interruptions left out."""
     epoch_began_s: float = 0.0
     """What `seconds` was when the epoch in progress began."""
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network whose weights are evaluated and reported: the average, where one is kept."""
+        return self.network if self.average is None else self.average.module
 
     def finish_epoch(self) -> None:
         """Go on to the next epoch."""

@@ -15,9 +15,10 @@ import torch
 from cvgl_bench.foundation.errors import CheckpointError, in_one_line
 from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
 from cvgl_bench.training.loop import mean_losses
+from cvgl_bench.training.optimizer_state import optimizer_state, restore_optimizer
 from cvgl_bench.training.setting import Training
 
-NETWORK, OPTIMIZER, SUMS = "network.", "optimizer.", "sums."
+NETWORK, AVERAGE, OPTIMIZER, SUMS = "network.", "average.", "optimizer.", "sums."
 
 NUMBERS = ("epoch", "step", "batch", "chunk", "seconds", "epoch_began_s")
 """Fields of `Training` that travel in the JSON tensor."""
@@ -50,8 +51,10 @@ class Saver:
 def save_state(state: Training, path: Path) -> None:
     """Write everything that continuing needs as safetensors; numbers travel in one JSON tensor."""
     tensors = {NETWORK + name: tensor for name, tensor in state.network.state_dict().items()}
-    for row, slots in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"{OPTIMIZER}{row}.{name}": torch.as_tensor(value) for name, value in slots.items()}
+    kept, of_optimizer = optimizer_state(state.optimizer)
+    tensors |= {OPTIMIZER + name: tensor for name, tensor in kept.items()}
+    if state.average is not None:
+        tensors |= {AVERAGE + name: tensor for name, tensor in state.average.module.state_dict().items()}
     tensors |= {SUMS + name: value for name, value in state.sums.items()}
     if state.neighbours is not None:
         tensors["neighbours"] = torch.from_numpy(state.neighbours)
@@ -59,6 +62,7 @@ def save_state(state: Training, path: Path) -> None:
     if (device := _device(state)).type == "cuda":
         tensors["rng_cuda"] = torch.cuda.get_rng_state(device)
     numbers = {name: getattr(state, name) for name in NUMBERS}
+    numbers["optimizer"] = of_optimizer
     numbers |= {"scaler": state.scaler.state_dict(), "random": random.getstate(), "numpy": _numpy_state()}
     tensors["numbers"] = torch.frombuffer(bytearray(json.dumps(numbers).encode()), dtype=torch.uint8)
     save_tensors(tensors, path, metadata={"kind": "training state"})
@@ -70,7 +74,9 @@ def restore_state(state: Training, path: Path) -> None:
     try:
         numbers = json.loads(bytes(tensors["numbers"].tolist()))
         state.network.load_state_dict(_under(tensors, NETWORK), strict=True)
-        _restore_optimizer(state, _under(tensors, OPTIMIZER))
+        restore_optimizer(state.optimizer, _under(tensors, OPTIMIZER), numbers["optimizer"])
+        if state.average is not None:
+            state.average.module.load_state_dict(_under(tensors, AVERAGE), strict=True)
         state.scaler.load_state_dict(numbers["scaler"])
         for name in NUMBERS:
             setattr(state, name, numbers[name])
@@ -81,20 +87,6 @@ def restore_state(state: Training, path: Path) -> None:
     state.sums = {name: value.to(_device(state)) for name, value in _under(tensors, SUMS).items()}
     if "neighbours" in tensors:
         state.neighbours = tensors["neighbours"].numpy().astype(np.int64)
-
-
-def _restore_optimizer(state: Training, tensors: Mapping[str, torch.Tensor]) -> None:
-    parameters = state.optimizer.param_groups[0]["params"]
-    slots: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        row, _, slot = name.partition(".")
-        parameter = parameters[int(row)]
-        if tensor.shape == parameter.shape:
-            # In the parameter's memory order, as before: kernels may round differently in another one.
-            tensor = torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
-        slots.setdefault(int(row), {})[slot] = tensor
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
 
 
 def _restore_generators(

@@ -6,18 +6,25 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cvgl_bench.embedding.images import autocast, autocast_type
-from cvgl_bench.method import Context
+from cvgl_bench.method import ActsAfterSteps, Context
 from cvgl_bench.networks.memory import RECOMPUTE_ADVICE, enough_memory
-from cvgl_bench.training.gradients import Before, backward, normalises
-from cvgl_bench.training.schedule import warmup_cosine
+from cvgl_bench.training.gradients import Before, Tensors, backward, normalises
+from cvgl_bench.training.optimizer import peak_rate, schedule_of, set_rate, trained_parameters
 from cvgl_bench.training.setting import Setting, Training
+from cvgl_bench.training.sharpness import sharp_gradient
 
 
-def chunk_facts(setting: Setting, state: Training) -> dict[str, Any]:
-    """Return what a record says of batches that went through the network in chunks; nothing if none did."""
+def training_facts(setting: Setting, state: Training) -> dict[str, Any]:
+    """Return what a record says of how training went beside the options: only what is out of the ordinary."""
+    average = {} if state.average is None else {"weights": "moving average"}
+    return average | _chunk_facts(setting, state)
+
+
+def _chunk_facts(setting: Setting, state: Training) -> dict[str, Any]:
+    """Return what is said of batches that went through the network in chunks; nothing if none did."""
     if state.chunk >= setting.options.batch_size:
         return {}
     return {"chunk": state.chunk, "normalised_over": "chunk" if normalises(state.network) else "pair"}
@@ -25,13 +32,13 @@ def chunk_facts(setting: Setting, state: Training) -> dict[str, Any]:
 
 def say_what_chunks_change(setting: Setting, state: Training) -> None:
     """Tell the person where layers that normalise over a batch see a chunk for it."""
-    if chunk_facts(setting, state).get("normalised_over") == "chunk":
+    if _chunk_facts(setting, state).get("normalised_over") == "chunk":
         setting.say(
             f"  layers that normalise over a batch see {state.chunk} pairs, not {setting.options.batch_size}"
         )
 
 
-def train_batch(setting: Setting, state: Training, batch: dict[str, Tensor], *, steps: int) -> None:
+def train_batch(setting: Setting, state: Training, batch: Tensors, *, steps: int) -> None:
     """Take one step with a batch from the loader; `steps` make an epoch.
 
     The gradient of the whole batch is made in `gradients.py`, which is where rows of other processes
@@ -41,17 +48,39 @@ def train_batch(setting: Setting, state: Training, batch: dict[str, Tensor], *, 
     context = Context(state.step, options.epochs * steps, epoch=state.epoch, epochs=options.epochs)
     with enough_memory(f"a step of {options.batch_size} pairs", RECOMPUTE_ADVICE):
         batch = {name: tensor.to(setting.device, non_blocking=True) for name, tensor in batch.items()}
-        terms = _gradients(setting, state, batch, context)
-        _step(setting, state, steps=steps)
+        terms, outputs = _followed_gradient(setting, state, batch, context)
+        _step(setting, state, epoch_steps=steps)
+        if isinstance(setting.method, ActsAfterSteps):
+            with torch.no_grad():
+                setting.method.after_step(state.network, outputs, context)
+        if state.average is not None:
+            state.average.update(state.network, step=state.step)
     for name, value in terms.items():
         state.sums[name] = state.sums.get(name, 0) + value.detach().float()
     state.batch += 1
 
 
+def _followed_gradient(
+    setting: Setting, state: Training, batch: Tensors, context: Context
+) -> tuple[Tensors, Tensors]:
+    """Set the gradients that the step goes by; return the loss terms and what the criterion was given."""
+    compute = partial(_gradients, setting, state, batch, context)
+    options = setting.options
+    if options.sharpness == "none":
+        return compute()
+    return sharp_gradient(
+        compute,
+        state.network,
+        device=setting.device,
+        rho=options.rho,
+        adaptive=options.sharpness == "asam",
+    )
+
+
 def _gradients(
-    setting: Setting, state: Training, batch: dict[str, Tensor], context: Context
-) -> dict[str, Tensor]:
-    """Set the gradients of a batch and return its loss terms.
+    setting: Setting, state: Training, batch: Tensors, context: Context
+) -> tuple[Tensors, Tensors]:
+    """Set the gradients of a batch; return its loss terms and what the criterion was given.
 
     Where `chunk` is auto, a step that the GPU's memory does not hold is done again in halves, and so are
     all after it.
@@ -81,16 +110,16 @@ def _gradients(
         before.restore()
 
 
-def _step(setting: Setting, state: Training, *, steps: int) -> None:
+def _step(setting: Setting, state: Training, *, epoch_steps: int) -> None:
     options, optimizer = setting.options, state.optimizer
-    factor = warmup_cosine(
-        state.step, warmup_steps=options.warmup_epochs * steps, total_steps=options.epochs * steps
-    )
-    for group in optimizer.param_groups:
-        group["lr"] = options.learning_rate * factor
+    schedule = schedule_of(options, epoch_steps=epoch_steps)
+    set_rate(optimizer, peak_rate(options) * schedule.at(state.step))
     state.scaler.unscale_(optimizer)
-    parameters = optimizer.param_groups[0]["params"]
-    nn.utils.clip_grad_value_(parameters, options.clip_value)
+    parameters = trained_parameters(optimizer)
+    if options.clip_value is not None:
+        nn.utils.clip_grad_value_(parameters, options.clip_value)
+    if options.clip_norm is not None:
+        nn.utils.clip_grad_norm_(parameters, options.clip_norm)
     state.scaler.step(optimizer)
     state.scaler.update()
     state.step += 1

@@ -6,6 +6,10 @@ from tests.mutants.mutation import Mutant
 
 LOOP = "cvgl_bench/training/loop.py"
 STEP = "cvgl_bench/training/step.py"
+OPTIMIZER = "cvgl_bench/training/optimizer.py"
+OPTIMIZER_STATE = "cvgl_bench/training/optimizer_state.py"
+SHARPNESS = "cvgl_bench/training/sharpness.py"
+SETTING = "cvgl_bench/training/setting.py"
 EPOCH = "cvgl_bench/training/sampling/epoch.py"
 GRADIENTS = "cvgl_bench/training/gradients.py"
 STATE = "cvgl_bench/training/state.py"
@@ -21,6 +25,9 @@ TESTS = (
     "tests/training/test_loop.py",
     "tests/training/test_gradients.py",
     "tests/training/test_options.py",
+    "tests/training/test_optimizer_options.py",
+    "tests/training/test_optimizer_state.py",
+    "tests/training/methods",
     "tests/training/test_state.py",
     "tests/training/test_selection.py",
     "tests/training/test_schedule.py",
@@ -32,8 +39,8 @@ TESTS = (
 MUTANTS = (
     Mutant(
         STEP,
-        "    nn.utils.clip_grad_value_(parameters, options.clip_value)\n",
-        "",
+        "        nn.utils.clip_grad_value_(parameters, options.clip_value)\n",
+        "        pass\n",
         "no clipping",
     ),
     Mutant(
@@ -43,45 +50,45 @@ MUTANTS = (
         "clipping the norm, not each value",
     ),
     Mutant(
-        LOOP,
-        "weight_decay=options.weight_decay",
-        "weight_decay=0.0",
+        OPTIMIZER,
+        "options.weight_decay if group.weight_decay is None",
+        "0.0 if group.weight_decay is None",
         "no weight decay",
     ),
     Mutant(
-        LOOP,
-        "AdamW(parameters, lr=",
-        'AdamW([{"params": parameters[:1]}, {"params": parameters[1:], "weight_decay": 0.0}], lr=',
-        "decay on the first parameter alone",
+        OPTIMIZER,
+        '"weight_decay": own_decay}',
+        '"weight_decay": own_decay if parameters[0].ndim > 1 else 0.0}',
+        "decay where the first parameter is a matrix",
     ),
     Mutant(
         STEP,
-        '        group["lr"] = options.learning_rate * factor\n',
-        '        group["lr"] = options.learning_rate\n',
+        "peak_rate(options) * schedule.at(state.step)",
+        "peak_rate(options)",
         "no schedule",
     ),
     Mutant(
         STEP,
-        "        state.step, warmup_steps=",
-        "        state.epoch * steps, warmup_steps=",
+        "schedule.at(state.step)",
+        "schedule.at(state.epoch * epoch_steps)",
         "schedule by epoch, not by step",
     ),
     Mutant(
-        STEP,
-        "warmup_steps=options.warmup_epochs * steps",
+        OPTIMIZER,
+        "warmup_steps=options.warmup_epochs * epoch_steps",
         "warmup_steps=options.warmup_epochs",
         "epochs of warm-up taken for steps",
     ),
     Mutant(
         SCHEDULE,
-        "return (step + 1) / (warmup_steps + 1)",
-        "return step / warmup_steps",
+        "return (step + 1) / (self.warmup_steps + 1)",
+        "return step / self.warmup_steps",
         "warm-up from a step at rate zero",
     ),
     Mutant(
-        STEP,
-        "total_steps=options.epochs * steps",
-        "total_steps=steps",
+        OPTIMIZER,
+        "total_steps=options.epochs * epoch_steps",
+        "total_steps=epoch_steps",
         "the cosine ends with the first epoch",
     ),
     Mutant(
@@ -122,8 +129,8 @@ MUTANTS = (
     ),
     Mutant(
         GRADIENTS,
-        "scale(total(terms)).backward()\n        return terms\n",
-        "scale(total(terms) / len(terms)).backward()\n        return terms\n",
+        "scale(total(terms)).backward()\n        return",
+        "scale(total(terms) / len(terms)).backward()\n        return",
         "the mean of the loss terms, not their sum",
     ),
     Mutant(
@@ -296,7 +303,7 @@ MUTANTS = (
     ),
     Mutant(
         STATE,
-        "        _restore_optimizer(state, _under(tensors, OPTIMIZER))\n",
+        '        restore_optimizer(state.optimizer, _under(tensors, OPTIMIZER), numbers["optimizer"])\n',
         "",
         "resuming without the optimiser's momentum",
     ),
@@ -323,5 +330,119 @@ MUTANTS = (
         '        state.neighbours = tensors["neighbours"].numpy().astype(np.int64)\n',
         "        pass\n",
         "resuming with the first neighbours",
+    ),
+    Mutant(
+        STEP,
+        "nn.utils.clip_grad_norm_(parameters, options.clip_norm)",
+        "nn.utils.clip_grad_value_(parameters, options.clip_norm)",
+        "clipping each value, not the norm",
+    ),
+    Mutant(
+        STEP,
+        "                setting.method.after_step(state.network, outputs, context)\n",
+        "                pass\n",
+        "a teacher that never learns",
+    ),
+    Mutant(
+        STEP,
+        "            state.average.update(state.network, step=state.step)\n",
+        "            pass\n",
+        "an average that stays where it began",
+    ),
+    Mutant(
+        SETTING,
+        "self.network if self.average is None else self.average.module",
+        "self.network",
+        "an average that nothing evaluates",
+    ),
+    Mutant(
+        STATE,
+        "            state.average.module.load_state_dict(_under(tensors, AVERAGE), strict=True)\n",
+        "            pass\n",
+        "resuming without the average of the weights",
+    ),
+    Mutant(
+        OPTIMIZER_STATE,
+        "                numbers.setdefault(owner, {})[name] = value\n",
+        "                pass\n",
+        "resuming without what an optimiser counts",
+    ),
+    Mutant(
+        OPTIMIZER_STATE,
+        "groups[int(owner.removeprefix(GROUP))].update(slots)",
+        "pass",
+        "resuming without what a parameter group counts",
+    ),
+    Mutant(
+        OPTIMIZER,
+        "            options.optimizer,\n",
+        '            "adamw",\n',
+        "AdamW whatever is asked for",
+    ),
+    Mutant(
+        OPTIMIZER,
+        "            momentum=options.momentum,\n",
+        "",
+        "timm's momentum, not the one that is set",
+    ),
+    Mutant(
+        OPTIMIZER,
+        'rate * group["rate_factor"]',
+        "rate",
+        "one learning rate for all groups",
+    ),
+    Mutant(
+        OPTIMIZER,
+        "parameter.requires_grad_(False)",
+        "parameter.requires_grad_(True)",
+        "training what a method freezes",
+    ),
+    Mutant(
+        OPTIMIZER,
+        'if options.decay_on == "matrices" else set()',
+        "if False else set()",
+        "decay on everything whatever is asked for",
+    ),
+    Mutant(
+        OPTIMIZER,
+        "options.learning_rate * (ratio if",
+        "options.learning_rate * (1.0 if",
+        "no linear scaling of the rate",
+    ),
+    Mutant(
+        OPTIMIZER,
+        "math.sqrt(ratio)",
+        "ratio",
+        "linear scaling of the rate for its root",
+    ),
+    Mutant(
+        SHARPNESS,
+        "    _ascend(network, rho=rho, adaptive=adaptive)\n",
+        "",
+        "sharpness-aware steps without the ascent",
+    ),
+    Mutant(
+        SHARPNESS,
+        'if adaptive and "weight" in name else',
+        "if False else",
+        "distance that does not adapt to the weights",
+    ),
+    Mutant(
+        SHARPNESS,
+        "            parameter.copy_(value)\n",
+        "            pass\n",
+        "stepping from the worst weights nearby",
+    ),
+    Mutant(
+        SHARPNESS,
+        "    before.restore()\n    compute()\n",
+        "    compute()\n",
+        "other dropout at the worst weights nearby",
+    ),
+    Mutant(
+        SHARPNESS,
+        "    after.restore()\n",
+        "",
+        "running statistics of the worst weights nearby",
     ),
 )

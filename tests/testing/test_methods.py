@@ -9,7 +9,7 @@ from torch import nn
 
 from cvgl_bench.builtins.baselines import Chance
 from cvgl_bench.foundation.options import option
-from cvgl_bench.method import Method, TrainableMethod
+from cvgl_bench.method import Method, ParameterGroup, TrainableMethod
 from cvgl_bench.networks.losses import symmetric_info_nce
 from cvgl_bench.testing import check_method
 from cvgl_bench.views.images import Geometry, normalise, resize
@@ -75,6 +75,8 @@ def test_accepts_a_method_that_keeps_the_contract():
     check_method(Good)
     check_method(Good, GoodOptions(dimension=4))
     check_method(Locating)
+    check_method(Grouped)
+    check_method(Counting)
 
 
 def test_accepts_a_method_without_images():
@@ -332,6 +334,93 @@ class UnusedHead(Good):
         return network[1](network[0](images)).mean(dim=(2, 3))
 
 
+class Grouped(Good):
+    """Trains its convolution slowly, and what is left as usual."""
+
+    def parameter_groups(self, network):
+        return [ParameterGroup("slow", network[0].parameters(), rate_factor=0.1)]
+
+
+class GroupsOfNames(Grouped):
+    """Names parameters instead of giving them."""
+
+    def parameter_groups(self, network):
+        return ["0.weight"]
+
+
+class GroupedTwice(Grouped):
+    """Puts the bias into two groups."""
+
+    def parameter_groups(self, network):
+        return [*super().parameter_groups(network), ParameterGroup("bias", [network[0].bias])]
+
+
+class ForeignGroup(Grouped):
+    """Groups the parameters of another network."""
+
+    def parameter_groups(self, network):
+        return super().parameter_groups(self.build())
+
+
+class BackwardGroup(Grouped):
+    """Goes uphill."""
+
+    def parameter_groups(self, network):
+        return [ParameterGroup("uphill", network[0].parameters(), rate_factor=-1.0)]
+
+
+class GroupsOfOneName(Grouped):
+    """Cannot be told apart."""
+
+    def parameter_groups(self, network):
+        return [ParameterGroup("one", [network[0].bias]), ParameterGroup("one", [network[0].weight])]
+
+
+class AllFrozen(Grouped):
+    """Leaves nothing to train."""
+
+    def parameter_groups(self, network):
+        return [ParameterGroup("still", network.parameters(), frozen=True)]
+
+
+class Counting(Good):
+    """Counts its steps in a buffer."""
+
+    def build(self):
+        network = super().build()
+        network.register_buffer("steps", torch.zeros(()))
+        return network
+
+    def after_step(self, network, outputs, context):
+        network.steps += 1
+
+
+class CountingApart(Counting):
+    """Counts its steps in itself, and forgets them when it is resumed."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.count = 0
+
+    def after_step(self, network, outputs, context):
+        self.count += 1
+        network.steps.fill_(self.count)
+
+
+class Growing(Counting):
+    """Keeps a longer and longer list."""
+
+    def after_step(self, network, outputs, context):
+        network.register_buffer("steps", torch.zeros(network.steps.numel() + 1))
+
+
+class Meddling(Counting):
+    """Trains by itself."""
+
+    def after_step(self, network, outputs, context):
+        network[0].weight += 1
+
+
 class LostPositions(Locating):
     """Locates nothing."""
 
@@ -382,6 +471,15 @@ BROKEN = {
     UnusedHead: "no loss reaches the parameters head.weight, head.bias",
     LostPositions: "position that is not a number",
     OddPositions: r"locate\(\) gives shape \(3,\)",
+    GroupsOfNames: r"parameter_groups\(\) gives a list, but it must be a list of ParameterGroup",
+    GroupedTwice: "a group 'bias' with a parameter that is in another group",
+    ForeignGroup: "a group 'slow' with a parameter .*that the network does not have",
+    BackwardGroup: "a group 'uphill' whose rate or decay is negative",
+    GroupsOfOneName: "two groups of one name",
+    AllFrozen: "freezes everything",
+    CountingApart: "keeps something outside the network",
+    Growing: "changes the names or shapes",
+    Meddling: "changes parameters that are trained",
 }
 
 

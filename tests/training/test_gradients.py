@@ -53,7 +53,7 @@ def gradients(method, chunk):
     """Return terms, gradients and buffers after a backward pass in chunks, and what is drawn next."""
     torch.manual_seed(1)
     network = method.build().train()
-    terms = backward(
+    terms, _ = backward(
         method,
         network,
         drawn(),

@@ -177,6 +177,35 @@ def test_kills_in_any_step_lose_that_step_alone(world, saves, count, select):
     assert len(mined) == 1
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "sgd", "ema_decay": 0.8, "select": "validation", "validation_fraction": 0.3},
+        {"optimizer": "lamb", "sharpness": "asam", "rho": 0.5, "ema_decay": 0.8, "chunk": 2},
+        {"optimizer": "mars", "sharpness": "sam", "mixed_precision": "fp16", "decay_on": "matrices"},
+    ],
+    ids=lambda settings: settings["optimizer"],
+)
+def test_whatever_the_steps_are_made_of_is_kept(world, saves, count, settings):
+    saves(0)
+    world.start("whole", **settings)
+    count(Colours, "criterion", kill, {1, 4, 7, 12, 15})
+    world.until_done("cut", **settings)
+    world.assert_same("whole", "cut")
+
+
+def test_the_average_of_the_weights_is_what_is_evaluated_and_saved(world):
+    for name, decay in (("last", 0.0), ("average", 0.8), ("slow", 0.99)):
+        world.start(name, ema_decay=decay)
+    last, average, slow = (world.found(name) for name in ("last", "average", "slow"))
+    first, second, third = (found.weights["0.weight"] for found in (last, average, slow))
+    assert last.losses == average.losses == slow.losses, "training is the same"
+    assert 0 < float((first - second).norm()) < float((first - third).norm())
+    assert not np.array_equal(last.scores, average.scores)
+    records = [json.loads((world.folder / name / "result.json").read_text()) for name in ("last", "average")]
+    assert [record["environment"].get("weights") for record in records] == [None, "moving average"]
+
+
 @pytest.mark.parametrize("share", [50, 10**9])
 def test_however_seldom_it_saves_a_resumed_run_gives_the_same(world, saves, count, share):
     world.start("whole")
