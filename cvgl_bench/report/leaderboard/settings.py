@@ -24,6 +24,9 @@ IRRELEVANT_OPTIONS = frozenset(
 )
 """Options in which two runs of one row may differ: the seed, and what does not change a rank."""
 
+SWITCHED_OFF = {"training.published_batch_size": "training.scale_rate", "training.rho": "training.sharpness"}
+"""Options that change nothing while another one is 'none'."""
+
 IRRELEVANT_SECTION = "machine."
 
 SECTIONS = {"training": TrainingOptions, "evaluation": EvaluationOptions}
@@ -36,10 +39,12 @@ def relevant_options(result: Result) -> dict[str, Any]:
         section: as_of_today(SECTIONS[section], values) if _is_whole(section, values) else values
         for section, values in result.options.items()
     }
+    found = flat(options)
+    unused = {name for name, by in SWITCHED_OFF.items() if found.get(by, "none") == "none"}
     return {
         name: value
-        for name, value in flat(options).items()
-        if name not in IRRELEVANT_OPTIONS and not name.startswith(IRRELEVANT_SECTION)
+        for name, value in found.items()
+        if name not in IRRELEVANT_OPTIONS | unused and not name.startswith(IRRELEVANT_SECTION)
     }
 
 

@@ -78,3 +78,12 @@ def test_sample4geo_sets_what_of_it_is_its_own():
 def test_defaults_are_those_of_the_recipe_for_vigor():
     recipe = resolve_run_options(AuxGeo, dataset="vigor", split="same").method
     assert dataclasses.asdict(recipe) == dataclasses.asdict(AuxGeoOptions())
+
+
+@pytest.mark.parametrize("method", [AuxGeo, Sample4Geo])
+@pytest.mark.parametrize("name", [*REAL, "mini-dress", "mini-vigor"])
+def test_say_with_which_batch_the_rate_was_published_where_it_was(method, name):
+    """The recipes of generated worlds are nobody's publication."""
+    options = resolve_run_options(method, dataset=name, split="same").training
+    assert options.published_batch_size == (128 if name in REAL else None)
+    assert options.scale_rate == "none"

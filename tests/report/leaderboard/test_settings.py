@@ -32,6 +32,20 @@ def test_records_from_before_an_option_stand_with_those_that_have_it(make_result
     assert relevant_options(before) == relevant_options(after) != relevant_options(other)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "by", "on"),
+    [("published_batch_size", 128, "scale_rate", "linear"), ("rho", 0.5, "sharpness", "asam")],
+)
+def test_an_option_that_is_switched_off_tells_no_rows_apart(make_result, name, value, by, on):
+    """So that a recipe may come to say what was published without parting a row from its earlier runs."""
+
+    def relevant(**training):
+        return relevant_options(make_result(options={"training": {"epochs": 40, **training}}))
+
+    assert relevant(**{name: value}) == relevant()
+    assert relevant(**{name: value, by: on}) != relevant(**{by: on})
+
+
 def test_a_run_that_did_not_train_holds_no_options_of_training(make_result):
     assert relevant_options(make_result(options={"training": {"seed": 1}})) == {}
 
@@ -45,7 +59,11 @@ def test_seed_machine_and_batch_size_are_left_out(make_result):
     }
     assert relevant_options(make_result(options=options)) == {
         "training.epochs": 2,
-        **{f"training.{name}": value for name, value in as_of_today(TrainingOptions, {}).items()},
+        **{
+            f"training.{name}": value
+            for name, value in as_of_today(TrainingOptions, {}).items()
+            if name not in {"rho", "published_batch_size"}
+        },
         "method.bim": True,
         "method.nested.a": 1,
         "evaluation.embed_precision": "off",
