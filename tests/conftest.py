@@ -23,7 +23,7 @@ from cvgl_bench.networks.losses import symmetric_info_nce
 from cvgl_bench.scoring.metrics import Metric
 
 TILE_PX, ZOOM = 32, 18
-QUICK = ["--set", "batch_size=4", "--set", "resamples=100", "--workers", "0", "--device", "cpu"]
+QUICK = ["--set", "batch_size=4", "--workers", "0", "--device", "cpu"]
 CITIES = {"Aa": (48.0, 2.0), "Bb": (-33.0, 151.0)}
 
 
@@ -247,7 +247,7 @@ def write_run(make_outcome, tmp_path):
             created="2026-01-01T00:00:00Z",
             task=task,
             method=MethodRecord(name=method, title=method.upper()),
-            metrics=summarise(outcome, METRICS, edges=(0.0, 0.5, 1.0), seed=0, resamples=100),
+            metrics=summarise(outcome, METRICS, edges=(0.0, 0.5, 1.0)),
             options={
                 "training": {"seed": seed, "epochs": 3},
                 "method": options,

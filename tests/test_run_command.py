@@ -287,7 +287,7 @@ def test_a_trained_run_is_swept_with_its_weights_and_options(run, tmp_path):
     assert dark["environment"]["stored_embeddings"] == ["reference"]
     assert dark["task"]["variant"] == "brightness:0.5"
     assert "Kept apart: variant brightness:0.5" in (tmp_path / "boards" / "noise.md").read_text()
-    compared = CliRunner().invoke(cli, ["compare", "s/none", "s/brightness-0.5", "--resamples", "100"])
+    compared = CliRunner().invoke(cli, ["compare", "s/none", "s/brightness-0.5"])
     assert compared.exit_code == 0 and "mean-colour brightness:0.5" in compared.output
 
 

@@ -79,7 +79,6 @@ def test_the_method_runs_and_is_ranked_by_its_entry_point_alone(plugin, noise_wo
         "training.epochs": 2,
         "training.batch_size": 4,
         "machine.workers": 0,
-        "evaluation.resamples": 100,
     }
     request = Request(
         method="street-net", dataset=str(card), split="cross", data_root=root, values={"the test": values}

@@ -11,19 +11,13 @@ import click
 
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
-    from cvgl_bench.report.comparison import Comparison, Difference, Standing, Test
+    from cvgl_bench.report.comparison import Comparison, Difference, Standing
     from cvgl_bench.report.run_groups import ComparedRun
     from cvgl_bench.scoring.metrics import Metric
+    from cvgl_bench.scoring.statistics.curves import Axis
 
 MISSING = "-"
 TEXT_WIDTH = 108
-
-TESTS: dict[Test, str] = {
-    "McNemar": "McNemar: exact test on the queries that only one of two methods gets right.",
-    "Student": "Student: t-test with the variance between redrawn tiles, and between seeds where there are "
-    "several.",
-}
-"""What the tests are, for the legend."""
 
 
 @click.command(name="compare")
@@ -41,24 +35,24 @@ TESTS: dict[Test, str] = {
     help="Take runs that differ only in the seed as one method.",
 )
 @click.option(
-    "--resamples",
-    type=click.IntRange(min=100),
-    default=1000,
-    show_default=True,
-    help="Bootstrap resamples behind each interval.",
-)
-@click.option(
     "--figure",
     type=click.Path(path_type=Path),
-    help="Draw the first metric against decentrality: .pdf, .png or .svg.",
+    help="Draw the first metric against where queries lie in their tiles: .pdf, .png or .svg.",
+)
+@click.option(
+    "--axis",
+    type=click.Choice(["decentrality", "border"]),
+    default="decentrality",
+    show_default=True,
+    help="Axis of the figure and of the curves: decentrality, or metres to the nearest border of the tile.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, curves included.")
 def command(
     folders: tuple[Path, ...],
     wanted: tuple[str, ...],
     pool: bool,
-    resamples: int,
     figure: Path | None,
+    axis: str,
     as_json: bool,
 ) -> None:
     """Compare runs on the same queries, with intervals.
@@ -87,13 +81,13 @@ def command(
         outcomes,
         [plugins.metrics[id] for id in in_order(id for id, _ in plugins.metrics)],
         edges=_edges(groups),
-        resamples=resamples,
     )
+    along: Axis = "border_m" if axis == "border" else "decentrality"
     if figure is not None:
-        draw_curves(outcomes, chosen[0], figure, title=_title(groups), resamples=resamples)
+        draw_curves(outcomes, chosen[0], figure, title=_title(groups), axis=along)
     if as_json:
         data = _as_data(found, groups)
-        data["curves"] = _curves(outcomes, chosen, resamples=resamples)
+        data["curves"] = _curves(outcomes, chosen, axis=along)
         click.echo(json.dumps(data, indent=2))
         return
     click.echo(_headline(found, groups))
@@ -132,7 +126,7 @@ def _title(groups: dict[str, list[ComparedRun]]) -> str:
 
 
 def _curves(
-    outcomes: dict[str, list[Outcome]], metrics: Sequence[Metric], *, resamples: int
+    outcomes: dict[str, list[Outcome]], metrics: Sequence[Metric], *, axis: Axis
 ) -> dict[str, dict[str, dict[str, list[float]]]]:
     """Return the curve of every chosen metric that is a mean, by metric and method, column by column."""
     from cvgl_bench.report.curve_figure import decentrality_curves
@@ -140,7 +134,7 @@ def _curves(
     return {
         metric.id: {
             name: {str(column): curve[column].tolist() for column in curve}
-            for name, curve in decentrality_curves(outcomes, metric, resamples=resamples).items()
+            for name, curve in decentrality_curves(outcomes, metric, axis=axis).items()
         }
         for metric in metrics
         if metric.aggregate == "mean"
@@ -204,14 +198,12 @@ def _pair_table(found: Comparison, metric: Metric) -> str:
             f"{d.first} - {d.second}",
             format_change(d, metric.unit),
             format_p(d.p),
-            format_p(d.p_adjusted),
-            d.test,
             _verdict(d, metric),
         ]
         for d in pairs
     ]
     unit = "points" if metric.unit == "%" else metric.unit
-    headers = [f"difference in {metric.id}", unit or "value", "p", "p (Holm)", "test", "verdict"]
+    headers = [f"difference in {metric.id}", unit or "value", "p", "verdict"]
     return tabulate(rows, headers=headers, disable_numparse=True)
 
 
@@ -231,34 +223,34 @@ def _stratum_table(found: Comparison, metric: Metric) -> str:
         pairs = [d for d in found.differences if d.metric == metric.id and d.stratum == stratum]
         if len(found.runs) == 2:
             row += (
-                [format_change(pairs[0], metric.unit), format_p(pairs[0].p_adjusted)]
-                if pairs
-                else [MISSING, MISSING]
+                [format_change(pairs[0], metric.unit), format_p(pairs[0].p)] if pairs else [MISSING, MISSING]
             )
         rows.append(row)
     headers = ["decentrality", "queries", *found.runs]
     if len(found.runs) == 2:
-        headers += ["difference", "p (Holm)"]
+        headers += ["difference", "p"]
     table = tabulate(rows, headers=headers, disable_numparse=True)
     return f"{metric.id}{f' in {metric.unit}' if metric.unit else ''} by decentrality\n{table}"
 
 
 def _legend(found: Comparison) -> str:
     lines = [
-        "In brackets: 95 % intervals. They redraw the tiles with all their queries, because queries of one "
-        "tile are not independent.",
-        "Methods that share a letter in a row cannot be told apart; 'a' is the best group. Told apart: p "
-        "below 0.05 after Holm's correction for the number of comparisons, and an interval of the difference "
-        "without zero.",
+        "In brackets: 95 % intervals for queries drawn from these cities. Queries of one tile, and of tiles "
+        "near it as far as the data show, are not taken as independent.",
+        "Methods that share a letter in a row cannot be told apart; 'a' is the best group. p is by Student's "
+        "t and corrected for the number of comparisons (Holm), overall and by decentrality, as is the "
+        "interval of a difference: it excludes zero exactly where p is below 0.05.",
     ]
     if any(count > 1 for count in found.runs.values()):
         lines.append(
             "A method with several runs is shown by their mean; its intervals include the spread between "
             "seeds."
         )
-    lines += [text for test, text in TESTS.items() if any(d.test == test for d in found.differences)]
-    if any(count == 1 for count in found.runs.values()):
-        lines.append("One run shows nothing of how much its training seed matters.")
+    if any(difference.claim == "weights" for difference in found.differences):
+        lines.append(
+            "With fewer than three runs a side a verdict is on these weights: how much the training seed "
+            "matters is not known, and equal methods often differ by as much."
+        )
     return "\n".join(click.wrap_text(line, TEXT_WIDTH) for line in lines)
 
 
@@ -274,7 +266,7 @@ def _verdict(difference: Difference, metric: Metric) -> str:
     if not difference.told_apart:
         return "cannot be told apart"
     better = difference.first if (difference.value > 0) == metric.higher_is_better else difference.second
-    return f"{better} is better"
+    return f"{better} is better" if difference.claim == "methods" else f"these weights of {better} are better"
 
 
 def _as_data(found: Comparison, groups: dict[str, list[ComparedRun]]) -> dict[str, Any]:

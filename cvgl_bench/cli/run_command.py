@@ -181,7 +181,7 @@ def option_lines(options: RunOptions) -> list[tuple[str, str]]:
 
 def print_result(run: Run, result: Result) -> None:
     """Print the metrics overall and recall@1 by decentrality, and where everything was written."""
-    from cvgl_bench.cli.tables import metric_table, stratum_table, undefined_notes
+    from cvgl_bench.cli.tables import city_note, metric_table, stratum_table, undefined_notes, width_note
 
     metrics = {id: entry.thing for id, entry in run.plugins.metrics}
     click.echo()
@@ -191,6 +191,13 @@ def print_result(run: Run, result: Result) -> None:
     click.echo()
     if result.metrics.by_decentrality:
         click.echo(stratum_table(result.metrics.by_decentrality, "recall@1", "decentrality"))
+    if result.metrics.by_border:
+        click.echo()
+        click.echo(stratum_table(result.metrics.by_border, "recall@1", "m to the border"))
+    main = result.metrics.overall.get("recall@1")
+    for remark in (city_note(result.metrics.by_city, "recall@1"), main and width_note(main, "recall@1")):
+        if remark:
+            click.echo("\n" + click.wrap_text(remark, 108))
     click.echo()
     if result.selection and result.selection.rule == "test":
         click.echo("The epoch was chosen on the test split: this result is marked and not ranked.")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 TEXT_WIDTH = 108
 LEGEND = (
-    "Changes are from the plain queries (none), query by query; their intervals redraw the tiles with all "
-    "their queries. p is corrected for the number of variants."
+    "Changes are from the plain queries (none), query by query. p and the intervals of changes are corrected "
+    "for the number of variants (Holm)."
 )
 
 path_type = click.Path(path_type=Path)
@@ -109,7 +109,7 @@ def _table(found: Sweep) -> str:
 
     metric = found.metric
     points = "points" if metric.unit == "%" else metric.unit or "value"
-    headers = ["variant", f"{metric.id} {metric.unit}".strip(), f"change, {points}", "p (Holm)", "verdict"]
+    headers = ["variant", f"{metric.id} {metric.unit}".strip(), f"change, {points}", "p", "verdict"]
     return tabulate([_row(step, found) for step in found.steps], headers=headers, disable_numparse=True)
 
 
@@ -121,4 +121,4 @@ def _row(step: Step, found: Sweep) -> list[str]:
     if step.change is None:
         return [*row, "", "", ""]
     verdict = "told apart" if step.told_apart else "cannot be told apart"
-    return [*row, format_change(step.change, found.metric.unit), format_p(step.p_adjusted or 0.0), verdict]
+    return [*row, format_change(step.change, found.metric.unit), format_p(step.change.p), verdict]

@@ -40,6 +40,30 @@ def stratum_table(strata: Mapping[str, Mapping[str, Estimate]], metric: str, tit
     return tabulate(rows, headers=[title, metric, "95 % interval", "queries"], disable_numparse=True)
 
 
+def city_note(by_city: Mapping[str, Mapping[str, Estimate]], metric: str) -> str | None:
+    """Return the least and the greatest value of a share by city, None where there are not two cities."""
+    values = {c: found[metric].value for c, found in by_city.items() if metric in found}
+    known = {city: value for city, value in values.items() if value is not None}
+    if len(known) < 2:
+        return None
+    least, greatest = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    return (
+        f"{metric} by city: {100 * known[least]:.2f} % ({least}) to {100 * known[greatest]:.2f} % "
+        f"({greatest}). "
+        "The intervals are for queries from these cities; others may lie outside."
+    )
+
+
+def width_note(estimate: Estimate, metric: str) -> str | None:
+    """Return how much dependence between tiles widened an interval, None where it did not."""
+    if estimate.widened is None or estimate.cut_off_m is None:
+        return None
+    return (
+        f"{metric} depends between tiles up to {estimate.cut_off_m:.0f} m apart: its interval is "
+        f"{estimate.widened**0.5:.2f} times as wide as for independent tiles."
+    )
+
+
 def undefined_notes(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any]) -> list[str]:
     """Return, for each metric that no query has a value of, why that can be."""
     return [

@@ -101,6 +101,13 @@ class Split:
         return geo.decentrality(self.position_px, self.tile_size_px)
 
     @cached_property
+    def border_m(self) -> NDArray[np.float64]:
+        """(Q,) metres from the query to the nearest border of its tile, 0 outside; NaN where unknown."""
+        width_height = self.tile_size_px[:, ::-1]
+        to_border_px = np.minimum(self.position_px, width_height - self.position_px).min(axis=1)
+        return np.maximum(to_border_px, 0.0) * self.references["m_per_px"].to_numpy(np.float64)[self.truth]
+
+    @cached_property
     def offset_m(self) -> NDArray[np.float64]:
         """(Q,) distance in metres between the query and the centre of its tile, by the labels."""
         offset_px = np.linalg.norm(self.position_px - self.tile_size_px[:, ::-1] / 2, axis=1)

@@ -25,9 +25,6 @@ from cvgl_bench.scoring.statistics import decentrality_numbers, summarise
 MAIN_METRIC = "recall@1"
 """The metric whose dependence on decentrality a result sums up."""
 
-BOOTSTRAP_SEED = 0
-"""Intervals of one outcome are the same whoever computes them."""
-
 
 @dataclass(frozen=True)
 class Place:
@@ -99,13 +96,9 @@ class Scores:
     summary: dict[str, float | None]
 
 
-def score(
-    found: Outcome, metrics: Mapping[str, Metric], *, edges: tuple[float, ...], options: EvaluationOptions
-) -> Scores:
-    """Return every metric of an outcome: overall, by decentrality and by city, with intervals."""
-    scored = summarise(
-        found, list(metrics.values()), edges=edges, seed=BOOTSTRAP_SEED, resamples=options.resamples
-    )
+def score(found: Outcome, metrics: Mapping[str, Metric], *, edges: tuple[float, ...]) -> Scores:
+    """Return every metric of an outcome, overall and by stratum, with intervals."""
+    scored = summarise(found, list(metrics.values()), edges=edges)
     return Scores(
         metrics=scored,
         units={id: metrics[id].unit for id in scored.overall},

@@ -20,4 +20,3 @@ class EvaluationOptions:
         "auto", "First-pass type of the scores; ranks are those of float32 scores with every choice."
     )
     top: int = option(10, "Best references that the outcome keeps for each query.", least=1)
-    resamples: int = option(1000, "Bootstrap resamples behind each interval.", least=100)

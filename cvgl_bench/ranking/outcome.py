@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Outcome:
     truth: int64 (Q,), the first where several references are true; covers: int64 (Q, K) padded with -1.
     reference_count: number of references ranked.
     extra: further per-query columns by name, float64 (Q,), such as position errors in metres.
+    tile_lat_lon: float64 (Q, 2), degrees of the true tile's centre; border_m: float64 (Q,), metres from the
+        query to the nearest border of that tile. Both NaN where unknown, as in outcomes of version 0.1.
     """
 
     ranking: Ranking
@@ -61,14 +63,23 @@ class Outcome:
     covers: NDArray[np.int64]
     reference_count: int
     extra: dict[str, NDArray[np.float64]]
+    tile_lat_lon: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+    border_m: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if not self.tile_lat_lon.size:
+            object.__setattr__(self, "tile_lat_lon", np.full((len(self), 2), np.nan))
+        if not self.border_m.size:
+            object.__setattr__(self, "border_m", np.full(len(self), np.nan))
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per query; `top_rows`, `top_scores` and `covers` are lists."""
-        own = "distance_m", "decentrality", "city", "truth", "covers"
+        own = "distance_m", "decentrality", "border_m", "city", "truth", "covers"
         columns = vars(self.ranking) | {name: getattr(self, name) for name in own}
+        columns |= dict(zip(TILE_COLUMNS, self.tile_lat_lon.T, strict=True))
         columns |= {EXTRA_PREFIX + name: values for name, values in self.extra.items()}
         frame = pd.DataFrame({name: list(values) for name, values in columns.items()})
         frame.attrs["reference_count"] = self.reference_count
@@ -81,6 +92,11 @@ class Outcome:
 
 
 EXTRA_PREFIX = "extra_"
+
+TILE_COLUMNS = ("tile_lat", "tile_lon")
+
+LATER_COLUMNS = ("border_m", *TILE_COLUMNS)
+"""Columns that outcomes of version 0.1 lack."""
 
 
 def outcome(
@@ -116,6 +132,8 @@ def outcome(
         covers=split.covers,
         reference_count=len(split.references),
         extra=columns,
+        tile_lat_lon=there.T[split.truth],
+        border_m=split.border_m,
     )
 
 
@@ -130,6 +148,7 @@ def read_outcome(path: Path) -> Outcome:
             return np.array(frame[name].to_list(), dtype)
 
         types = zip(fields(Ranking), (np.int64, np.int64, np.int64, np.int64, np.float32), strict=True)
+        frame = frame.assign(**{name: np.nan for name in LATER_COLUMNS if name not in frame})
         extra = [name for name in map(str, frame) if name.startswith(EXTRA_PREFIX)]
         return Outcome(
             ranking=Ranking(*(column(field.name, dtype) for field, dtype in types)),
@@ -140,6 +159,8 @@ def read_outcome(path: Path) -> Outcome:
             covers=column("covers", np.int64),
             reference_count=int(frame.attrs["reference_count"]),
             extra={name.removeprefix(EXTRA_PREFIX): column(name, np.float64) for name in extra},
+            tile_lat_lon=np.stack([column(name, np.float64) for name in TILE_COLUMNS], axis=1),
+            border_m=column("border_m", np.float64),
         )
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{path} cannot be read as an outcome: {error}.") from None

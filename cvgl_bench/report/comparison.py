@@ -12,31 +12,37 @@ from numpy.typing import NDArray
 
 from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.ranking.outcome import Outcome
-from cvgl_bench.report.leaderboard.estimates import over_seeds
 from cvgl_bench.scoring.metrics import Metric, reported, values_per_query
 from cvgl_bench.scoring.results import Estimate
-from cvgl_bench.scoring.statistics.bootstrap import aggregate_values, bootstrap
-from cvgl_bench.scoring.statistics.intervals import LEAST_CLUSTERS
-from cvgl_bench.scoring.statistics.paired import holm, letters, mcnemar, student_p, student_point
+from cvgl_bench.scoring.statistics.intervals import Interval, median_influence, with_seeds
+from cvgl_bench.scoring.statistics.paired import difference_p, holm, letters
+from cvgl_bench.scoring.statistics.seeds import over_seeds
+from cvgl_bench.scoring.statistics.spatial import Group
 from cvgl_bench.scoring.statistics.strata import Stratum, strata_of
-from cvgl_bench.scoring.statistics.summary import RESAMPLES, clusters_of, count_clusters, estimate, is_share
+from cvgl_bench.scoring.statistics.student import student_point
+from cvgl_bench.scoring.statistics.summary import aggregated, dependence_of, estimate
 
 Floats = NDArray[np.float64]
-Test = Literal["McNemar", "Student"]
+Claim = Literal["methods", "weights"]
 
 OVERALL = "overall"
 
 SIGNIFICANCE = 0.05
+
+LEAST_SEEDS = 3
+"""Runs a side from which on a difference may be called one of the methods: with two, the spread between seeds
+is all but unknown, and with one, equal methods differ in up to two of three comparisons."""
 
 
 @dataclass(frozen=True)
 class Difference:
     """One metric of `first` minus that of `second` in one stratum.
 
-    low, high: 95 % interval that respects clusters, and seeds where there are several; None with a
-        single cluster, or where both answer alike everywhere.
-    p: by `test`; p_adjusted: by Holm's method, for the number of pairs overall, and of pairs times bins
-        by decentrality.
+    standard_error, degrees: over the queries, dependence between tiles included, and between seeds where
+        there are several. p_alone: by Student's t, as if this were the only comparison.
+    p, low, high: corrected for the comparisons made together (`corrected`); the interval, of 95 % or more,
+        excludes zero exactly where p is below 0.05. None where nothing varies.
+    claim: what the difference is one of: the methods, or with fewer than three runs a side these weights.
     """
 
     metric: str
@@ -44,22 +50,39 @@ class Difference:
     first: str
     second: str
     value: float
-    low: float | None
-    high: float | None
-    test: Test
-    p: float
-    p_adjusted: float
+    standard_error: float
+    degrees: float
+    p_alone: float
+    claim: Claim
     count: int
+    p: float = 1.0
+    low: float | None = None
+    high: float | None = None
 
     @property
     def told_apart(self) -> bool:
-        """True where the adjusted p-value is below 0.05 and the interval excludes zero.
+        """Whether the corrected p-value is below 0.05."""
+        return self.p < SIGNIFICANCE
 
-        McNemar's test takes queries as independent; the interval knows that neighbours are not.
-        """
-        if self.low is None or self.high is None:
-            return False
-        return self.p_adjusted < SIGNIFICANCE and not self.low <= 0 <= self.high
+
+def corrected(differences: Sequence[Difference]) -> list[Difference]:
+    """Return differences with p-values corrected for their number (Holm), and intervals that say the same.
+
+    Holm's method holds a p-value against a part of 5 %; the interval leaves out just that part.
+    """
+    return [
+        replace(difference, p=p, low=low, high=high)
+        for difference, p in zip(differences, holm([d.p_alone for d in differences]), strict=True)
+        for part in [difference.p_alone / p if p > 0 else 1 / len(differences)]
+        for low, high in [_interval(difference, SIGNIFICANCE * part)]
+    ]
+
+
+def _interval(difference: Difference, level: float) -> Interval:
+    if not difference.standard_error:
+        return None, None
+    half = student_point(difference.degrees, level) * difference.standard_error
+    return difference.value - half, difference.value + half
 
 
 @dataclass(frozen=True)
@@ -90,14 +113,10 @@ def compare(
     metrics: Iterable[Metric],
     *,
     edges: Sequence[float],
-    seed: int = 0,
-    resamples: int = RESAMPLES,
     clusters: NDArray[np.int64] | None = None,
 ) -> Comparison:
     """Compare methods on the same queries, overall and by decentrality.
 
-    Shares of single runs are tested by exact McNemar; everything else by Student's t, with the variance
-    of the bootstrap over clusters and, where a method has several runs, that between its seeds.
     Queries for which a run has no value are left out of all runs.
 
     groups: outcomes by name, several where a method was run with several seeds.
@@ -108,159 +127,103 @@ def compare(
     outcomes = [outcome for members in groups.values() for outcome in members]
     _require_same_queries(groups)
     chosen = _reported_by_all(metrics, outcomes)
-    strata = [stratum for stratum in strata_of(outcomes[0], edges) if stratum.city is None]
-    runs = _Resampled(outcomes, chosen, strata, clusters=clusters, resamples=resamples, seed=seed)
-    owners = [name for name, members in groups.items() for _ in members]
-    differences = [
-        difference
-        for row in range(len(chosen))
-        for columns in ([0], range(1, len(strata)))
-        for difference in _family(runs, owners, row, columns)
-    ]
+    strata = [s for s in strata_of(outcomes[0], edges) if s.city is None and s.border is None]
+    dependence = dependence_of(outcomes[0], clusters)
+    differences: list[Difference] = []
+    standings: dict[str, dict[str, dict[str, Standing]]] = {}
+    for metric in chosen:
+        values = np.stack([values_per_query(metric, outcome) for outcome in outcomes])
+        values[:, np.isnan(values).any(axis=0)] = np.nan
+        cells = [
+            _Cell(metric, stratum, groups, values[:, rows], dependence.group(rows) if len(rows) else None)
+            for stratum in strata
+            for rows in [stratum.rows[~np.isnan(values[0, stratum.rows])]]
+        ]
+        found = corrected(cells[0].differences())
+        found += corrected([difference for cell in cells[1:] for difference in cell.differences()])
+        differences += found
+        standings[metric.id] = {cell.name: cell.standings(found) for cell in cells}
     return Comparison(
         runs={name: len(members) for name, members in groups.items()},
         query_count=len(outcomes[0]),
         metrics=tuple(chosen),
-        standings=_standings(runs, owners, differences),
+        standings=standings,
         differences=tuple(differences),
     )
 
 
-class _Resampled:
-    """Values per query of every run, and what they come to when clusters are redrawn.
-
-    values: float64 (runs, M, Q); resampled: float64 (runs, M, strata, B).
-    """
+class _Cell:
+    """One metric in one stratum: the values (runs, n) of its queries, run by run, and what they come to."""
 
     def __init__(
         self,
-        outcomes: Sequence[Outcome],
-        metrics: Sequence[Metric],
-        strata: Sequence[Stratum],
-        *,
-        clusters: NDArray[np.int64] | None,
-        resamples: int,
-        seed: int,
+        metric: Metric,
+        stratum: Stratum,
+        groups: Mapping[str, Sequence[Outcome]],
+        values: Floats,
+        group: Group | None,
     ) -> None:
-        self.metrics, self.strata = metrics, strata
-        self.clusters = clusters_of(outcomes[0], clusters)
-        values = np.stack([[values_per_query(metric, outcome) for metric in metrics] for outcome in outcomes])
-        values[:, np.isnan(values).any(axis=0)] = np.nan
-        self.values = values
-        self.resampled = bootstrap(
-            values.reshape(-1, values.shape[-1]),
-            [metric.aggregate for _ in outcomes for metric in metrics],
-            clusters=self.clusters,
-            strata=[stratum.rows for stratum in strata],
-            resamples=resamples,
-            seed=seed,
-        ).reshape(len(outcomes), len(metrics), len(strata), resamples)
+        self.metric, self.name = metric, stratum.bin or OVERALL
+        self._group, self._values = group, values
+        starts = np.cumsum([0, *map(len, groups.values())])
+        self.members = {
+            name: range(start, stop)
+            for name, start, stop in zip(groups, starts[:-1], starts[1:], strict=True)
+        }
+        self._influences: dict[str, Floats] = {}
 
-    def name(self, column: int) -> str:
-        return self.strata[column].bin or OVERALL
+    def differences(self) -> list[Difference]:
+        """Return the differences of every pair, as if each were the only one; none without queries."""
+        if self._group is None:
+            return []
+        return [self._difference(first, second) for first, second in combinations(self.members, 2)]
 
-    def defined(self, row: int, column: int) -> NDArray[np.int64]:
-        """Return the rows of the stratum's queries that have a value of the metric."""
-        rows = self.strata[column].rows
-        return rows[~np.isnan(self.values[0, row, rows])]
+    def standings(self, differences: Sequence[Difference]) -> dict[str, Standing]:
+        """Return every method's estimate, with letters by the differences of this stratum."""
+        estimates = {name: self._estimate(name) for name in self.members}
+        apart = {(d.first, d.second): d.told_apart for d in differences if d.stratum == self.name}
+        marks = letters(_best_first(estimates, self.metric), apart)
+        return {name: Standing(estimates[name], marks[name]) for name in estimates}
 
-    def estimate(self, run: int, row: int, column: int) -> Estimate:
-        rows = self.strata[column].rows
-        values, redrawn = self.values[run, row, rows], self.resampled[run, row, column]
-        return estimate(self.metrics[row], values, self.clusters[rows], redrawn)
+    def _estimate(self, name: str) -> Estimate:
+        if self._group is None:
+            return Estimate(value=None, count=0)
+        runs = [estimate(self.metric, self._values[run], self._group) for run in self.members[name]]
+        return over_seeds(runs, unit=self.metric.unit, spread=self._group.spread(self._influence(name)))
 
+    def _difference(self, first: str, second: str) -> Difference:
+        """Return the difference of two methods: each query's part in it, averaged over seeds."""
+        assert self._group is not None
+        runs = [
+            [aggregated(self.metric, self._values[run]) for run in self.members[name]]
+            for name in (first, second)
+        ]
+        value = float(np.mean(runs[0]) - np.mean(runs[1]))
+        spread = self._group.spread(self._influence(first) - self._influence(second))
+        for seeds in runs:
+            spread = with_seeds(spread, seeds)
+        return Difference(
+            metric=self.metric.id,
+            stratum=self.name,
+            first=first,
+            second=second,
+            value=value,
+            standard_error=float(np.sqrt(spread.variance)),
+            degrees=spread.degrees,
+            p_alone=difference_p(value, spread),
+            claim="methods" if min(map(len, runs)) >= LEAST_SEEDS else "weights",
+            count=self._values.shape[1],
+        )
 
-def _family(runs: _Resampled, owners: Sequence[str], row: int, columns: Iterable[int]) -> list[Difference]:
-    """Return the differences of every pair in these strata, corrected for their number together."""
-    found = [
-        _difference(runs, owners, row, column, first, second)
-        for column in columns
-        if len(runs.defined(row, column))
-        for first, second in combinations(dict.fromkeys(owners), 2)
-    ]
-    adjusted = holm([difference.p for difference in found])
-    return [replace(difference, p_adjusted=p) for difference, p in zip(found, adjusted, strict=True)]
-
-
-def _difference(
-    runs: _Resampled, owners: Sequence[str], row: int, column: int, first: str, second: str
-) -> Difference:
-    """Return the difference of two methods in a stratum, as if it were the only one."""
-    metric, queries = runs.metrics[row], runs.defined(row, column)
-    members = [[run for run, owner in enumerate(owners) if owner == name] for name in (first, second)]
-    values = [
-        np.array([aggregate_values(runs.values[run, row, queries], metric.aggregate) for run in group])
-        for group in members
-    ]
-    redrawn = np.subtract(*(runs.resampled[group, row, column].mean(axis=0) for group in members))
-    value = float(values[0].mean() - values[1].mean())
-    cluster_count = count_clusters(runs.clusters[queries])
-    low, high, p = _student(value, values, redrawn, cluster_count=cluster_count)
-    test: Test = "Student"
-    one, other = (runs.values[group[0], row, queries] for group in members)
-    single = max(map(len, members)) == 1
-    if single and metric.aggregate == "mean" and is_share(one) and is_share(other):
-        test, p = "McNemar", mcnemar(int((one > other).sum()), int((one < other).sum()))
-    return Difference(
-        metric=metric.id,
-        stratum=runs.name(column),
-        first=first,
-        second=second,
-        value=value,
-        low=low,
-        high=high,
-        test=test,
-        p=p,
-        p_adjusted=p,
-        count=len(queries),
-    )
-
-
-def _student(
-    value: float, values: Sequence[Floats], redrawn: Floats, *, cluster_count: int
-) -> tuple[float | None, float | None, float]:
-    """Return low, high and p of a difference by Student's t (Welch and Satterthwaite).
-
-    values: each method's values, one a seed; redrawn: (B,) differences of the means over seeds when
-    clusters are redrawn. A single cluster, or the same answers everywhere, show nothing: no interval,
-    and p = 1.
-    """
-    if cluster_count < LEAST_CLUSTERS:
-        return None, None, 1.0
-    parts = [(float(np.nanvar(redrawn, ddof=1)), cluster_count - 1)]
-    parts += [(v.var(ddof=1) / len(v), len(v) - 1) for v in values if len(v) > 1]
-    variance = sum(part for part, _ in parts)
-    if variance == 0:
-        return (value, value, 0.0) if value else (None, None, 1.0)
-    degrees = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    half = student_point(degrees) * np.sqrt(variance)
-    return float(value - half), float(value + half), student_p(value / np.sqrt(variance), degrees)
-
-
-def _standings(
-    runs: _Resampled, owners: Sequence[str], differences: Sequence[Difference]
-) -> dict[str, dict[str, dict[str, Standing]]]:
-    found: dict[str, dict[str, dict[str, Standing]]] = {}
-    for row, metric in enumerate(runs.metrics):
-        for column in range(len(runs.strata)):
-            stratum = runs.name(column)
-            estimates = {
-                name: over_seeds(
-                    [runs.estimate(run, row, column) for run, owner in enumerate(owners) if owner == name],
-                    unit=metric.unit,
-                )
-                for name in dict.fromkeys(owners)
-            }
-            apart = {
-                (d.first, d.second): d.told_apart
-                for d in differences
-                if d.metric == metric.id and d.stratum == stratum
-            }
-            marks = letters(_best_first(estimates, metric), apart)
-            found.setdefault(metric.id, {})[stratum] = {
-                name: Standing(estimates[name], marks[name]) for name in estimates
-            }
-    return found
+    def _influence(self, name: str) -> Floats:
+        """Return (n,) what each query adds to the method's value, averaged over its runs."""
+        if name not in self._influences:
+            assert self._group is not None
+            parts = self._values[self.members[name]]
+            if self.metric.aggregate == "median":
+                parts = np.stack([median_influence(part, self._group) for part in parts])
+            self._influences[name] = parts.mean(axis=0)
+        return self._influences[name]
 
 
 def _best_first(estimates: Mapping[str, Estimate], metric: Metric) -> list[str]:

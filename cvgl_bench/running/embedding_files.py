@@ -88,7 +88,7 @@ def score_files(
     options = EvaluationOptions(rank_precision=precision)
     found = _rank(files, task.test, options, device=device, normalise=normalise)
     ranked = time.perf_counter()
-    scored = score(found, metrics, edges=task.dataset.decentrality_edges, options=options)
+    scored = score(found, metrics, edges=task.dataset.decentrality_edges)
     seconds = {"evaluate": ranked - began, "score": time.perf_counter() - ranked}
     result = _record(files, task, scored, options, device=device, seconds=seconds)
     folder = output or Path("runs") / result.id

@@ -72,7 +72,6 @@ def _execute(run: Run) -> Result:
             found,
             {id: entry.thing for id, entry in run.plugins.metrics},
             edges=run.task.dataset.decentrality_edges,
-            options=run.options.evaluation,
         )
     environment = provenance.environment(place.device) | facts
     if store is not None and store.reused:

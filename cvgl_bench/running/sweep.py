@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,12 @@ from cvgl_bench.data.variants import PLAIN, Variant
 from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.ranking import OUTCOME, Outcome, read_outcome
-from cvgl_bench.report.comparison import OVERALL, Difference, compare
+from cvgl_bench.report.comparison import OVERALL, Difference, compare, corrected
 from cvgl_bench.report.leaderboard.estimates import print_estimate
 from cvgl_bench.running.execution import execute
 from cvgl_bench.running.run import Run
 from cvgl_bench.scoring.metrics import Metric
 from cvgl_bench.scoring.results import Estimate, Result
-from cvgl_bench.scoring.statistics.paired import holm
 
 RECORD = "sweep.json"
 
@@ -28,20 +27,19 @@ RECORD = "sweep.json"
 class Step:
     """One variant of a sweep: the metric, and how it differs from that on plain queries.
 
-    change: the variant's value minus the plain one, on the same queries, None for the plain ones;
-        `p_adjusted` is for all variants together (Holm).
+    change: the variant's value minus the plain one, on the same queries, corrected for all variants together;
+        None for the plain ones.
     """
 
     variant: Variant
     folder: Path
     estimate: Estimate
     change: Difference | None
-    p_adjusted: float | None
 
     @property
     def told_apart(self) -> bool:
-        """Whether the change is one: significant among all variants, its interval without zero."""
-        return self.change is not None and replace(self.change, p_adjusted=self.p_adjusted or 0.0).told_apart
+        """Whether the change is one."""
+        return self.change is not None and self.change.told_apart
 
 
 @dataclass(frozen=True)
@@ -92,20 +90,19 @@ def sweep(runs: Iterable[Run], metric: Metric) -> Sweep:
         results.append(result)
         outcomes.append(read_outcome(run.folder / OUTCOME))
         run.say(f"{run.task.test.variant}: {metric.id} {print_estimate(estimate, metric.unit)} {metric.unit}")
-    changes = [
-        _change(run, metric, plain=outcomes[0], changed=outcome)
-        for run, outcome in zip(finished[1:], outcomes[1:], strict=True)
-    ]
-    adjusted = holm([change.p for change in changes])
+    changes = corrected(
+        [
+            _change(run, metric, plain=outcomes[0], changed=outcome)
+            for run, outcome in zip(finished[1:], outcomes[1:], strict=True)
+        ]
+    )
     found = Sweep(
         metric,
         results[0],
         finished[0].task.test,
         tuple(
-            Step(run.task.test.variant, run.folder, result.metrics.overall[metric.id], change, p)
-            for run, result, change, p in zip(
-                finished, results, [None, *changes], [None, *adjusted], strict=True
-            )
+            Step(run.task.test.variant, run.folder, result.metrics.overall[metric.id], change)
+            for run, result, change in zip(finished, results, [None, *changes], strict=True)
         ),
     )
     record = json.dumps(found.as_data(), indent=2, allow_nan=False)
@@ -119,7 +116,6 @@ def _change(run: Run, metric: Metric, *, plain: Outcome, changed: Outcome) -> Di
         {str(run.task.test.variant): [changed], str(PLAIN): [plain]},
         [metric],
         edges=run.task.dataset.decentrality_edges,
-        resamples=run.options.evaluation.resamples,
     )
     return next(difference for difference in compared.differences if difference.stratum == OVERALL)
 
@@ -130,5 +126,4 @@ def _step_data(step: Step) -> dict[str, Any]:
         "folder": step.folder.name,
         **step.estimate.model_dump(),
         "change": None if change is None else {k: asdict(change)[k] for k in ("value", "low", "high", "p")},
-        "p_adjusted": step.p_adjusted,
     }

@@ -15,7 +15,6 @@ from cvgl_bench.ranking import Outcome, rank
 from cvgl_bench.scoring.metrics import METRICS, Metric
 from cvgl_bench.scoring.results import Metrics
 from cvgl_bench.scoring.statistics import summarise
-from cvgl_bench.scoring.statistics.summary import RESAMPLES
 
 if TYPE_CHECKING:
     import torch
@@ -40,12 +39,11 @@ def score(
     query_lat_lon: ArrayLike | None = None,
     reference_lat_lon: ArrayLike | None = None,
     decentrality: ArrayLike | None = None,
+    border_m: ArrayLike | None = None,
     city: Sequence[str] | None = None,
     clusters: ArrayLike | None = None,
     metrics: Iterable[Metric] = METRICS,
     edges: Sequence[float] = DEFAULT_DECENTRALITY_EDGES,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
     top: int = TOP,
     precision: Precision = "auto",
     device: torch.device | None = None,
@@ -59,9 +57,10 @@ def score(
         or, as the tables of `cvgl-bench dataset export` are read, with NaN.
     query_lat_lon (Q, 2), reference_lat_lon (R, 2): degrees, the reference's of its centre. Without both
         the distances are NaN and the metrics that need them are left out.
-    decentrality (Q,), city (Q,): without them there are no such strata. clusters (Q,): labels of queries
+    decentrality (Q,), border_m (Q,), metres to the nearest border of its tile, city (Q,): without them there
+        are no such strata. clusters (Q,): labels of queries
         that are not independent, by default those of one positive.
-    edges: of the decentrality bins. seed, resamples: of the bootstrap behind the 95 % intervals.
+    edges: of the decentrality bins.
     top, precision, device, normalise, progress: as for `cvgl_bench.ranking.rank`.
 
     Raises EmbeddingError for embeddings or rows that cannot be ranked, DataError for a column whose
@@ -106,9 +105,11 @@ def score(
         covers=covers,
         reference_count=references,
         extra={},
+        tile_lat_lon=centres[truth],
+        border_m=_column("border_m", border_m, (queries,)),
     )
     labels = None if clusters is None else np.asarray(clusters)
-    return found, summarise(found, metrics, edges=edges, seed=seed, resamples=resamples, clusters=labels)
+    return found, summarise(found, metrics, edges=edges, clusters=labels)
 
 
 def _reference_rows(name: str, given: ArrayLike) -> NDArray[np.int64]:

@@ -255,10 +255,11 @@ METRICS: tuple[Metric, ...] = (
         requires=("average_precision",),
         source="University-1652 (ACM MM 2020), by trapezoids; reported for its layout, in both directions",
     ),
-    *(
-        _column(name, title, aggregate)
-        for name, title in POSITION_COLUMNS.items()
-        for aggregate in ("median", "mean")
-    ),
+    *(_column(name, title, "median") for name, title in POSITION_COLUMNS.items()),
+    *(_column(name, title, "mean") for name, title in POSITION_COLUMNS.items() if "retrieved" not in name),
 )
 """The built-in metrics, in the order in which tables print them."""
+
+RETIRED_METRICS = frozenset(f"mean_{name}" for name in POSITION_COLUMNS if "retrieved" in name)
+"""Metrics of earlier records that are neither made nor printed any more: a mean of distances to the best
+reference is that of the few that lie on another continent, and says nothing of the method."""

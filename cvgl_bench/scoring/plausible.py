@@ -55,6 +55,8 @@ def _tables(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Mappi
     yield "overall", None, metrics["overall"]
     for bin, table in metrics["by_decentrality"].items():
         yield f"by_decentrality.{bin}", bin, table
+    for bin, table in metrics["by_border"].items():
+        yield f"by_border.{bin}", None, table
     for city, table in metrics["by_city"].items():
         yield f"by_city.{city}", None, table
     for city, bins in metrics["by_city_and_decentrality"].items():

@@ -10,7 +10,14 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from cvgl_bench.foundation.errors import ResultError, in_one_line
 from cvgl_bench.foundation.registry import NAME
@@ -32,24 +39,47 @@ class _Record(BaseModel):
 
 
 class Estimate(_Record):
-    """A metric's value with its 95 % interval over `count` queries; None where it is undefined."""
+    """A metric's value with its 95 % interval over `count` queries; None where it is undefined.
+
+    standard_error, degrees, clusters: of the value, of freedom in it, and of queries that are not
+        independent; None in records of version 0.1.
+    widened, cut_off_m: by which factor dependence between tiles raised the variance, and up to which
+        distance; None where none was found.
+    """
 
     value: Finite | None
     low: Finite | None = None
     high: Finite | None = None
     count: int = Field(ge=0)
+    standard_error: Finite | None = Field(default=None, ge=0)
+    degrees: Finite | None = Field(default=None, gt=0)
+    clusters: int | None = Field(default=None, ge=1)
+    widened: Finite | None = Field(default=None, ge=1)
+    cut_off_m: Finite | None = Field(default=None, gt=0)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out later fields that are None: a record holds hundreds of estimates."""
+        return {k: v for k, v in dump(self).items() if v is not None or k in ("value", "low", "high")}
 
 
 Estimates = dict[MetricId, Estimate]
 
 
 class Metrics(_Record):
-    """Metrics over all queries and by stratum; a decentrality bin is named by its edges, '0.2-0.4'."""
+    """Metrics over all queries and by stratum; a decentrality bin is named by its edges, '0.2-0.4'.
+
+    by_border: by metres to the nearest border of the query's tile, '0-5' and so on.
+    intervals: how they were made, by redrawing tiles (version 0.1) or from variances that follow the range
+        of dependence between tiles.
+    """
 
     overall: Estimates
     by_decentrality: dict[str, Estimates] = {}
+    by_border: dict[str, Estimates] = {}
     by_city: dict[str, Estimates] = {}
     by_city_and_decentrality: dict[str, dict[str, Estimates]] = {}
+    intervals: Literal["bootstrap", "spatial"] = "bootstrap"
 
 
 class TaskRecord(_Record):

@@ -75,8 +75,19 @@ def test_verify_reports_differences_and_fails(run_command, folder, monkeypatch):
     answer = run_command("leaderboard", "verify", "run", "--folder", folder)
     assert (answer.code, answer.out) == (1, "overall / recall@1: recorded 1\n")
     monkeypatch.setattr("cvgl_bench.report.leaderboard.verify", lambda *_: [])
-    answer = run_command("leaderboard", "verify", "run", "--folder", folder)
-    assert (answer.code, answer.out) == (0, "Every figure of run follows from its outcome.\n")
+    answer = run_command("leaderboard", "verify", GOLDEN, "--folder", folder)
+    assert (answer.code, answer.out) == (0, f"Every figure of {GOLDEN} follows from its outcome.\n")
+
+
+def test_verify_says_what_it_does_not_check_of_an_earlier_record(run_command, folder, monkeypatch):
+    record = json.loads(GOLDEN.read_text())
+    del record["metrics"]["intervals"]
+    earlier = folder / "earlier.json"
+    earlier.write_text(json.dumps(record))
+    monkeypatch.setattr("cvgl_bench.report.leaderboard.verify", lambda *_: [])
+    answer = run_command("leaderboard", "verify", earlier, "--folder", folder)
+    assert answer.code == 0 and answer.out.startswith("Every value and count of ")
+    assert "intervals were made by the formulas of version 0.1" in answer.out
 
 
 def test_a_folder_that_is_not_there_is_one_clear_line(run_command, tmp_path):

@@ -41,7 +41,7 @@ def test_prints_metrics_and_writes_a_run(score, tmp_path):
 def test_scores_made_elsewhere_are_compared_with_runs(score, run_command, tmp_path):
     score("--name", "right")
     score("--name", "wrong", "--output", tmp_path / "other", queries=PERFECT[::-1])
-    shown = run_command("compare", tmp_path / "run", tmp_path / "other", "--resamples", 100)
+    shown = run_command("compare", tmp_path / "run", tmp_path / "other")
     assert shown.code == 0, shown.err
     assert "right - wrong" in shown.out
 

@@ -19,7 +19,7 @@ SETTINGS = {
         "tile_size": [32, 32],
         "panorama_size": [32, 64],
     },
-    "evaluation": {"resamples": 100},
+    "evaluation": {"top": 5},
 }
 
 

@@ -35,7 +35,6 @@ def arrays():
         "query_lat_lon": np.stack([np.full(10, 10 / 110_574), lon], axis=1),
         "decentrality": np.linspace(0, 0.9, 10),
         "city": ["Aa"] * 4 + ["Bb"] * 6,
-        "resamples": 100,
     }
 
 
@@ -56,7 +55,7 @@ def test_everything_is_joined(arrays):
 
 
 def test_what_is_not_given_is_not_reported(arrays):
-    kept = {name: arrays[name] for name in ("query_embeddings", "reference_embeddings", "truth", "resamples")}
+    kept = {name: arrays[name] for name in ("query_embeddings", "reference_embeddings", "truth")}
     found, metrics = score(**kept)
     assert metrics.overall["recall@1"].value == 0.8
     assert not {"median_distance_m", "recall@1_100m"} & set(metrics.overall)
@@ -174,8 +173,8 @@ def test_exported_tables_are_taken_as_pandas_reads_them(noise_world, tmp_path):
         query_lat_lon=queries[["lat", "lon"]],
         reference_lat_lon=references[["lat", "lon"]],
         decentrality=queries["decentrality"],
+        border_m=queries["border_m"],
         city=queries["city"],
-        resamples=100,
     )
     expected = outcome(found.ranking, test, extra={})
     for column in dataclasses.fields(found):

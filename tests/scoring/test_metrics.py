@@ -56,7 +56,7 @@ def test_ids_are_unique_and_titled():
 def test_published_definitions_by_plain_loops():
     """Counts strictly greater scores, as published code does, on scores without ties."""
     case = with_covers(1)
-    outcome, _ = score(**case, resamples=100)
+    outcome, _ = score(**case)
     queries = case["query_embeddings"] / np.linalg.norm(case["query_embeddings"], axis=1, keepdims=True)
     scores = queries.astype(float) @ case["reference_embeddings"].astype(float).T
     expected = {
@@ -85,7 +85,7 @@ def test_published_definitions_by_plain_loops():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_hit_is_always_covered(seed):
-    outcome, _ = score(**with_covers(seed), resamples=100)
+    outcome, _ = score(**with_covers(seed))
     hit, covered = (values_per_query(BY_ID[id], outcome) for id in ("hit_rate", "covered@1"))
     first = values_per_query(BY_ID["recall@1"], outcome)
     assert (first <= hit).all() and (hit <= covered).all()
@@ -96,7 +96,7 @@ def test_a_hit_is_always_covered(seed):
 def test_collapsed_embeddings_score_zero(value):
     case = with_covers(0)
     flat = {name: np.full_like(case[name], value) for name in ("query_embeddings", "reference_embeddings")}
-    _, found = score(**{**case, **flat}, resamples=100)
+    _, found = score(**{**case, **flat})
     for metric in SHARES:
         assert found.overall[metric.id].value == 0, metric.id
         assert found.overall[metric.id].low == 0
@@ -106,7 +106,7 @@ def test_chance_lies_in_its_interval():
     """Random embeddings: recall@k is binomial with k / R, and our interval holds that share."""
     queries, references = 1500, 200
     truth = np.random.default_rng(9).integers(references, size=queries)
-    _, found = score(unit((queries, 32), 1), unit((references, 32), 2), truth, resamples=200)
+    _, found = score(unit((queries, 32), 1), unit((references, 32), 2), truth)
     for id, k in {"recall@1": 1, "recall@5": 5, "recall@10": 10, "recall@1%": 2, "recall@1%+1": 3}.items():
         share = k / references
         deviation = np.sqrt(share * (1 - share) / queries)
@@ -123,7 +123,7 @@ def test_chance_lies_in_its_interval():
 def test_shuffled_truth_is_chance():
     case = with_covers(3)
     true, shuffled = (
-        score(**{**case, "truth": truth, "covers": None}, resamples=100)[1].overall["recall@5"].value
+        score(**{**case, "truth": truth, "covers": None})[1].overall["recall@5"].value
         for truth in (case["truth"], np.random.default_rng(0).permutation(case["truth"]))
     )
     assert true > 0.5 and shuffled < 0.1
@@ -149,7 +149,7 @@ def test_tie_for_the_best_is_a_miss_within_100_m(make_outcome):
 
 
 def test_one_query_and_one_reference():
-    _, found = score(np.ones((1, 4)), np.ones((1, 4)), [0], resamples=100)
+    _, found = score(np.ones((1, 4)), np.ones((1, 4)), [0])
     assert found.overall["recall@1"].value == 1
     assert found.overall["recall@1"].low < 0.5
     assert found.overall["recall@1%"].count == 0 and found.overall["recall@1%"].value is None

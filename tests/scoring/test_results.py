@@ -44,6 +44,13 @@ def test_the_golden_file_of_the_present_schema_holds_every_field(record):
     assert parse_result(record, "golden").model_dump(mode="json") == record
 
 
+def test_a_record_of_version_0_1_says_how_its_intervals_were_made(record):
+    del record["metrics"]["by_border"], record["metrics"]["intervals"]
+    metrics = parse_result(record, "golden").metrics
+    assert metrics.intervals == "bootstrap" and metrics.by_border == {}
+    assert metrics.overall["recall@1"].standard_error is None
+
+
 def test_a_result_survives_writing_and_reading(tmp_path, record):
     result = parse_result(record, "golden")
     write_result(result, tmp_path / "copy.json")

@@ -84,7 +84,6 @@ class World:
             "epochs": EPOCHS,
             "mine_every": 2,
             "learning_rate": 0.05,
-            "resamples": 100,
             "workers": 0,
             "device": "cpu",
             **options,

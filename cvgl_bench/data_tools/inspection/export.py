@@ -21,7 +21,8 @@ def export(split: Split, folder: Path) -> list[Path]:
 
     Queries carry the row of their positive (`truth`), of their covers (`cover_1` ..., empty where there
     is none) and further true references (`also_true_1` ...), their position in the positive (`x_px`,
-    `y_px`) and their decentrality. Existing files are refused, and a file is written whole or not at all.
+    `y_px`), decentrality and metres to the nearest border (`border_m`). Existing files are refused, and
+    a file is written whole or not at all.
     """
     queries = split.queries[list(QUERY_EXPORT)].assign(truth=split.truth)
     for name, columns in (("cover", split.covers.T), ("also_true", split.also_true.T)):
@@ -30,6 +31,7 @@ def export(split: Split, folder: Path) -> list[Path]:
             queries.loc[rows < 0, f"{name}_{number}"] = pd.NA
     queries["x_px"], queries["y_px"] = split.position_px.T
     queries["decentrality"] = split.decentrality
+    queries["border_m"] = split.border_m
     tables = {folder / REFERENCES: split.references[list(REFERENCE_EXPORT)], folder / QUERIES: queries}
     for path in tables:
         if path.exists():

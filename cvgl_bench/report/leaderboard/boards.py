@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cvgl_bench.report.leaderboard.estimates import over_seeds, seed_deviation
 from cvgl_bench.report.leaderboard.settings import plain, relevant_options, seed_of
-from cvgl_bench.scoring.metrics import METRICS, in_order
+from cvgl_bench.scoring.metrics import METRICS, RETIRED_METRICS, in_order
 from cvgl_bench.scoring.results import Estimate, MethodRecord, Result
+from cvgl_bench.scoring.statistics.paired import letters_of
+from cvgl_bench.scoring.statistics.seeds import over_seeds, seed_deviation
 
 MAIN_METRIC: Final = "recall@1"
 
@@ -48,6 +49,21 @@ class BoardRow:
         known = [value for value in values if value is not None]
         return statistics.fmean(known) if len(known) == len(values) else None
 
+    def city_range(self, metric: str) -> tuple[float, float] | None:
+        """Return the least and the greatest value by city, means over seeds; None with fewer than two."""
+        by_city: dict[str, list[float]] = defaultdict(list)
+        for run in self.runs:
+            for city, table in run.metrics.by_city.items():
+                if metric in table and (value := table[metric].value) is not None:
+                    by_city[city].append(value)
+        means = [statistics.fmean(values) for values in by_city.values() if len(values) == len(self.runs)]
+        return (min(means), max(means)) if len(means) > 1 else None
+
+    @property
+    def has_earlier_intervals(self) -> bool:
+        """Whether an interval was made by redrawing tiles alone, as in version 0.1."""
+        return any(run.metrics.intervals == "bootstrap" for run in self.runs)
+
     def unit(self, metric: str) -> str:
         """Return the unit that the result records for a metric, else that of the built-in metric."""
         return self.runs[0].units.get(metric, BUILT_IN_UNITS.get(metric, ""))
@@ -77,13 +93,23 @@ class Board:
     def metrics(self) -> list[str]:
         """The metrics that some row reports: built-in ones in their order, then others by name."""
         found = {metric for row in self.rows for run in row.runs for metric in run.metrics.overall}
-        return in_order(found)
+        return in_order(found - RETIRED_METRICS)
 
     @property
     def bins(self) -> list[str]:
         """The decentrality bins of all rows, by their lower edge."""
         found = {bin for row in self.rows for run in row.runs for bin in run.metrics.by_decentrality}
         return sorted(found, key=lambda bin: tuple(map(float, bin.split("-"))))
+
+    @property
+    def letters(self) -> list[str]:
+        """The letters of each row: rows that share one cannot be told apart by the main metric."""
+        return letters_of([row.estimate(MAIN_METRIC) for row in self.rows])
+
+    @property
+    def best(self) -> list[int]:
+        """The numbers of the rows that cannot be told apart from the first."""
+        return [number for number, marks in enumerate(self.letters) if "a" in marks]
 
 
 def boards(results: Iterable[Result]) -> list[Board]:

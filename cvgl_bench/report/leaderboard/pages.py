@@ -28,10 +28,14 @@ MAIN_METRICS = (
 )
 """Columns of the first table; everything else that was measured follows in a table of its own."""
 
-SUMMARY_NUMBERS = {"auc_decentrality": "area", "edge_drop": "drop"}
+SUMMARY_NUMBERS = {
+    "auc_decentrality_half": "area to 0.5",
+    "auc_decentrality": "area",
+    "edge_drop": "drop",
+}
 """Numbers of `Result.summary` that end the table by decentrality, with their headings."""
 
-WORDS = {"Method", "Data set", "Split", "Best measured", "Source", "Seeds", "Code", "Commit"}
+WORDS = {"Method", "group", "Data set", "Split", "Best measured", "Source", "Seeds", "Code", "Commit"}
 """Columns of words, flush left; the others hold figures."""
 
 ESCAPED = {
@@ -48,21 +52,29 @@ COMMIT_LENGTH = 10
 HASH_LENGTH = 12
 
 LEGEND = """\
-Shares are per cent. Square brackets hold 95 % intervals: of one run, over its queries, neighbouring
-queries drawn together; of several seeds, the value is the mean over the seeds and the interval adds
-their spread (Student's t). `sd` is the standard deviation of recall@1 over the seeds. Ties count
-against the method. `hit_rate` asks that nothing but the covers reaches the positive's score,
-`covered@1` that the best reference covers the query: they are different metrics. Seeds link to the
-records. The epoch was not chosen on the test split unless a heading says so."""
+Shares are per cent. Square brackets hold 95 % intervals for queries drawn from these cities, queries of a
+tile and of tiles near it depending on each other as far as the data show; of several seeds, the value is
+the mean over the seeds and the interval adds their spread, and of a single one it speaks of these weights
+alone. Rows that share a letter in `group` cannot be told apart by their intervals; `cvgl-bench compare`,
+which pairs the queries, may tell more apart. `cities` holds the least and the greatest recall@1 by city and
+`sd` its standard deviation over the seeds. Ties count against the method. `hit_rate` asks that nothing but
+the covers reaches the positive's score, `covered@1` that the best reference covers the query: they are
+different metrics. Seeds link to the records. The epoch was not chosen on the test split unless a heading
+says so."""
+
+EARLIER_INTERVALS = """\
+Intervals by redrawing tiles, before dependence between tiles was looked for: {rows}."""
 
 BINS_LEGEND = """\
-Recall@1 by decentrality, 0 at the tile's centre and 1 at its corner; `area` under the smoothed curve,
-which weighs every decentrality alike, and the `drop` from the innermost bin to the outermost:"""
+Recall@1 by decentrality, 0 at the tile's centre and 1 at its corner; `area` under the smoothed curve{range},
+which weighs every decentrality alike, and the `drop` from the innermost bin to the outermost. Data sets
+reach to different decentralities: between them, only the `area to 0.5` can be compared."""
 
 HOW_TO = """\
 One file in `results/` is one run; one file in `published/` holds the figures that others printed.
 `cvgl-bench leaderboard add RESULT` puts a result here, `build` writes these pages, `check` says which
-are out of date, and `verify RUN` recomputes every figure of a run from its outcome file."""
+are out of date, and `verify RUN` recomputes every figure of a run from its outcome file. Best measured are
+all rows that cannot be told apart from the first."""
 
 PUBLISHED_LEGEND = """\
 Figures as printed by the source, under its own rules and labels: not measured here, not to be ranked
@@ -95,15 +107,14 @@ def index_page(pages: dict[str, tuple[str, list[Board], Published | None]]) -> s
     for file, (title, boards, published) in sorted(pages.items()):
         ranked = [board for board in boards if not board.marks]
         for board in ranked:
-            best = board.rows[0]
-            value = print_estimate(best.estimate(MAIN_METRIC), best.unit(MAIN_METRIC))
+            labels, best = _labels(board), [(number, board.rows[number]) for number in board.best]
             rows.append(
                 [
                     f"[{_text(title)}]({quote(file)})",
                     board.split,
                     len(board.rows),
-                    _text(best.method.title),
-                    value,
+                    ", ".join(labels[number] for number, _ in best),
+                    ", ".join(print_estimate(r.estimate(MAIN_METRIC), r.unit(MAIN_METRIC)) for _, r in best),
                 ]
             )
         if not ranked:
@@ -119,8 +130,12 @@ def _board_parts(board: Board) -> list[str]:
     main = [metric for metric in MAIN_METRICS if metric in board.metrics]
     further = [metric for metric in board.metrics if metric not in MAIN_METRICS]
     parts = [_text(heading), _subject(board), _main_table(board, main)]
+    labelled = zip(_labels(board), board.rows, strict=True)
+    earlier = [label for label, row in labelled if row.has_earlier_intervals]
+    if earlier:
+        parts.append(EARLIER_INTERVALS.format(rows=", ".join(earlier)))
     if board.bins:
-        parts += [BINS_LEGEND, _bin_table(board)]
+        parts += [BINS_LEGEND.format(range=_curve_range(board)), _bin_table(board)]
     if further:
         parts += ["Further metrics:", _table(["Method", *further], _metric_rows(board, further))]
     superseded = [result for row in board.rows for result in row.superseded]
@@ -146,14 +161,28 @@ def _subject(board: Board) -> str:
 def _main_table(board: Board, metrics: Sequence[str]) -> str:
     labels = _labels(board)
     several = any(len(row.runs) > 1 for row in board.rows)
-    headers = ["Method", *metrics, *(["sd"] if several else []), "Seeds", "Code", "Commit"]
+    headers = ["Method", "group", *metrics, "cities", *(["sd"] if several else []), "Seeds", "Code", "Commit"]
     rows = []
-    for label, row in zip(labels, board.rows, strict=True):
+    for label, letters, row in zip(labels, board.letters, board.rows, strict=True):
         deviation = [print_value(row.deviation(MAIN_METRIC), row.unit(MAIN_METRIC))] if several else []
         code = _text(f"{row.method.distribution} {row.method.version}".strip()) or NO_VALUE
         estimates = [print_estimate(row.estimate(metric), row.unit(metric)) for metric in metrics]
-        rows.append([label, *estimates, *deviation, _seed_links(row), code, _commits(row)])
+        cities = _city_range(row)
+        rows.append([label, letters, *estimates, cities, *deviation, _seed_links(row), code, _commits(row)])
     return _table(headers, rows)
+
+
+def _city_range(row: BoardRow) -> str:
+    """Return the least and the greatest recall@1 by city."""
+    found = row.city_range(MAIN_METRIC)
+    return " to ".join(print_value(value, row.unit(MAIN_METRIC)) for value in found) if found else NO_VALUE
+
+
+def _curve_range(board: Board) -> str:
+    """Return ' from 0 to 0.62' where all rows record the same range."""
+    found = {(row.summary("decentrality_from"), row.summary("decentrality_to")) for row in board.rows}
+    (low, high), *others = found
+    return "" if others or low is None or high is None else f" from {low:g} to {high:g}"
 
 
 def _bin_table(board: Board) -> str:

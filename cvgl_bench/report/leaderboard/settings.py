@@ -19,13 +19,15 @@ IRRELEVANT_OPTIONS = frozenset(
         "evaluation.embed_batch_size",
         "evaluation.rank_precision",
         "evaluation.top",
-        "evaluation.resamples",
     }
 )
 """Options in which two runs of one row may differ: the seed, and what does not change a rank."""
 
 SWITCHED_OFF = {"training.published_batch_size": "training.scale_rate", "training.rho": "training.sharpness"}
 """Options that change nothing while another one is 'none'."""
+
+RETIRED_OPTIONS = frozenset({"evaluation.resamples"})
+"""Options of earlier records that no run has any more, and that did not change a rank either."""
 
 IRRELEVANT_SECTION = "machine."
 
@@ -44,7 +46,8 @@ def relevant_options(result: Result) -> dict[str, Any]:
     return {
         name: value
         for name, value in found.items()
-        if name not in IRRELEVANT_OPTIONS | unused and not name.startswith(IRRELEVANT_SECTION)
+        if name not in IRRELEVANT_OPTIONS | RETIRED_OPTIONS | unused
+        and not name.startswith(IRRELEVANT_SECTION)
     }
 
 

@@ -1,48 +1,31 @@
-"""Tests of paired differences: exact McNemar, Student's t; Holm; letter groups."""
+"""Tests of differences: Student's t, Holm's correction for many of them, letter groups."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
-# Not from scipy.stats, whose import takes as long as that of everything else here.
-from scipy.special import bdtr, stdtr, stdtrit
+from cvgl_bench.scoring.results import Estimate
+from cvgl_bench.scoring.statistics.spatial import Spread
+from cvgl_bench.scoring.statistics.student import CONFIDENCE, MANY_DEGREES, student_p, student_point
 
-from cvgl_bench.scoring.statistics.intervals import CONFIDENCE
 
+def difference_p(value: float, spread: Spread) -> float:
+    """Return the two-sided p-value of a difference that would be 0 if there were none.
 
-def mcnemar(first_only: int, second_only: int) -> float:
-    """Return the exact two-sided p-value of McNemar's test.
+    Where no cluster varies, every one of them speaks for the same side, and equal methods would do that once
+    in 2^(G - 1); a single cluster shows nothing, p = 1.
 
-    Under equal success the queries that only one of two methods gets right fall to either with
-    probability 1/2. Queries are taken as independent.
-
-    first_only, second_only: numbers of queries that only the first, only the second gets right.
-    Source: Q. McNemar, Psychometrika 12, 1947, in the exact binomial form.
-
-    >>> round(mcnemar(1, 8), 6)
-    0.039062
+    >>> difference_p(0.1, Spread(variance=0.0, degrees=5, cluster_count=6))
+    0.03125
     """
-    return float(min(1.0, 2 * bdtr(min(first_only, second_only), first_only + second_only, 0.5)))
-
-
-def student_p(t: float, degrees: float) -> float:
-    """Return P(|T| >= |t|) of Student's t with `degrees` > 0 degrees of freedom.
-
-    >>> round(student_p(2.776, 4), 4)
-    0.05
-    """
-    return float(2 * stdtr(degrees, -abs(t)))
-
-
-def student_point(degrees: float) -> float:
-    """Return the two-sided 95 % point of Student's t.
-
-    >>> round(student_point(4), 3)
-    2.776
-    """
-    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
+    if not spread.degrees or value == 0:
+        return 1.0
+    if spread.variance == 0:
+        return float(2.0 ** (1 - spread.cluster_count))
+    return student_p(value / np.sqrt(spread.variance), spread.degrees)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -58,6 +41,38 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values)[order] * factors))
     return adjusted.tolist()
+
+
+def letters_of(estimates: Sequence[Estimate | None], significance: float = 1 - CONFIDENCE) -> list[str]:
+    """Return the letters of estimates, best first, from their intervals alone.
+
+    As if each came from queries of its own: on the same queries methods succeed together, so that this tells
+    less apart than a paired comparison, and nothing falsely. A missing estimate shares every letter.
+    """
+    names = [str(number) for number in range(len(estimates))]
+    pairs = list(combinations(range(len(estimates)), 2))
+    p_values = holm([_unpaired_p(estimates[first], estimates[second]) for first, second in pairs])
+    apart = {
+        (names[first], names[second]): p < significance
+        for (first, second), p in zip(pairs, p_values, strict=True)
+    }
+    found = letters(names, apart)
+    return [found[name] for name in names]
+
+
+def _unpaired_p(first: Estimate | None, second: Estimate | None) -> float:
+    """Return the p-value of a difference, with variances that would give intervals of the same width."""
+    variance = spare = 0.0
+    for each in (first, second):
+        if each is None or each.value is None or each.low is None or each.high is None:
+            return 1.0
+        degrees = each.degrees or MANY_DEGREES
+        part = ((each.high - each.low) / (2 * student_point(degrees))) ** 2
+        variance, spare = variance + part, spare + part**2 / degrees
+    assert first is not None and second is not None and first.value is not None and second.value is not None
+    if not variance:
+        return 1.0 if first.value == second.value else 0.0
+    return student_p((first.value - second.value) / variance**0.5, variance**2 / spare)
 
 
 def letters(names: Sequence[str], told_apart: Mapping[tuple[str, str], bool]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Strata of an outcome: decentrality bins, cities and their product, and its spatial clusters."""
+"""Strata of an outcome: decentrality bins, distances to the border, cities, and bins of cities."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int64]
 
 
+BORDER_EDGES_M = (0.0, 5.0, 10.0, 20.0)
+"""Lower edges of the strata by metres to the nearest border of a query's tile."""
+
+
 @dataclass(frozen=True)
 class Stratum:
-    """Queries that are reported together; `city` or `bin` is None where it is not restricted."""
+    """Queries that are reported together; `city`, `bin` or `border` is None where it is not restricted."""
 
     city: str | None
     bin: str | None
     rows: Rows
+    border: str | None = None
 
 
 def bin_names(edges: Sequence[float]) -> list[str]:
@@ -47,8 +52,19 @@ def bin_rows(decentrality: NDArray[np.float64], edges: Sequence[float]) -> Rows:
     return np.where(np.isnan(decentrality), -1, rows)
 
 
+def border_strata(border_m: NDArray[np.float64]) -> list[Stratum]:
+    """Return strata by metres to the tile's border, '0-5' to '20 and more'; none where it is not known."""
+    if np.isnan(border_m).all():
+        return []
+    names = [f"{low:g}-{high:g}" for low, high in zip(BORDER_EDGES_M[:-1], BORDER_EDGES_M[1:], strict=True)]
+    names.append(f"{BORDER_EDGES_M[-1]:g} and more")
+    row_of = np.searchsorted(BORDER_EDGES_M, border_m, side="right") - 1
+    row_of[np.isnan(border_m)] = -1
+    return [Stratum(None, None, np.flatnonzero(row_of == row), border=n) for row, n in enumerate(names)]
+
+
 def strata_of(outcome: Outcome, edges: Sequence[float]) -> list[Stratum]:
-    """Return all queries, each decentrality bin, each city, and each bin of each city, in that order.
+    """Return all queries, each decentrality bin, each distance to the border, each city, and each bin of it.
 
     Bins are left out where no query has a decentrality, and kept, empty, where some have. Queries
     whose city is the empty string are in none.
@@ -58,6 +74,7 @@ def strata_of(outcome: Outcome, edges: Sequence[float]) -> list[Stratum]:
     cities = [str(city) for city in np.unique(outcome.city) if city]
     strata = [Stratum(None, None, np.arange(len(outcome)))]
     strata += [Stratum(None, name, np.flatnonzero(bins == row)) for row, name in enumerate(names)]
+    strata += border_strata(outcome.border_m)
     for city in cities:
         strata.append(Stratum(city, None, np.flatnonzero(outcome.city == city)))
     for city in cities:

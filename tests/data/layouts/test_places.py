@@ -112,9 +112,7 @@ def ask(*words):
 def test_chance_runs_and_leaves_out_what_needs_coordinates(whole, tmp_path, monkeypatch, split):
     monkeypatch.chdir(tmp_path)
     place = ["--dataset", "university1652", "--data-root", whole, "--split", split]
-    said = ask(
-        "run", "--method", "chance", *place, "--set", "resamples=100", "--output", "out", "--device", "cpu"
-    )
+    said = ask("run", "--method", "chance", *place, "--output", "out", "--device", "cpu")
     assert "there are no coordinates" in said and "nan" not in said.lower()
     assert "95 % interval" in said and "\ndecentrality" not in said
     record = json.loads((tmp_path / "out" / "result.json").read_text())

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from cvgl_bench.evaluation.evaluate import score
-from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import CvglError
 from cvgl_bench.ranking import OUTCOME
 from cvgl_bench.ranking.outcome import Outcome, Ranking
@@ -45,8 +44,8 @@ def some_outcome(*, shift=0):
 def run(tmp_path, make_result):
     """Return (leaderboard folder, run folder) of a run whose figures follow from its outcome."""
     outcome = some_outcome()
-    scored = score(outcome, BUILT_IN, edges=(0.0, 0.3, 1.0), options=EvaluationOptions(resamples=200))
-    options = {"training": {"seed": 1}, "evaluation": {"resamples": 200}}
+    scored = score(outcome, BUILT_IN, edges=(0.0, 0.3, 1.0))
+    options = {"training": {"seed": 1}, "evaluation": {"top": 10}}
     result = make_result(id="run", options=options)
     result = result.model_copy(update={"metrics": scored.metrics, "summary": scored.summary})
     folder = tmp_path / "run"
@@ -55,6 +54,18 @@ def run(tmp_path, make_result):
     write_result(result, folder / RESULT)
     add(tmp_path / "boards", result)
     return tmp_path / "boards", folder
+
+
+def as_of_version_0_1(record):
+    """Make a record one whose intervals came from redrawn tiles, with a metric that is made no more."""
+    for table in (record["metrics"]["overall"], *record["metrics"]["by_city"].values()):
+        for estimate in table.values():
+            for name in ("standard_error", "degrees", "clusters"):
+                estimate.pop(name, None)
+            estimate["low"] = estimate["value"] if estimate["value"] is None else estimate["value"] - 1e-3
+    record["metrics"]["intervals"] = "bootstrap"
+    record["metrics"]["overall"]["mean_position_error_retrieved_m"] = {"value": 9.5, "count": QUERIES}
+    record["summary"] = {"auc_decentrality": 0.4, "edge_drop": record["summary"]["edge_drop"]}
 
 
 def rewrite(path, change):
@@ -82,6 +93,18 @@ def test_a_summary_that_does_not_follow_is_named(run):
         rewrite(path, lambda record: record["summary"].update(auc_decentrality=0.999))
     (line,) = verify(boards, folder, BUILT_IN)
     assert line.startswith("summary / auc_decentrality: recorded 0.999")
+
+
+def test_values_and_counts_of_an_earlier_record_are_checked(run):
+    boards, folder = run
+    paths = (folder / RESULT, boards / "results" / "run.json")
+    for path in paths:
+        rewrite(path, as_of_version_0_1)
+    assert verify(boards, folder, BUILT_IN) == []
+    for path in paths:
+        rewrite(path, lambda record: record["metrics"]["overall"]["recall@5"].update(value=0.5, high=0.6))
+    (line,) = verify(boards, folder, BUILT_IN)
+    assert line.startswith("overall / recall@5 / value: recorded 0.5")
 
 
 def test_an_outcome_of_other_ranks_is_noticed(run):

@@ -2,55 +2,42 @@
 
 import doctest
 from itertools import combinations
-from math import comb
 
 import numpy as np
 import pytest
 
+from cvgl_bench.scoring.results import Estimate
 from cvgl_bench.scoring.statistics import paired
-from cvgl_bench.scoring.statistics.paired import holm, letters, mcnemar, student_p, student_point
+from cvgl_bench.scoring.statistics.paired import difference_p, holm, letters, letters_of
+from cvgl_bench.scoring.statistics.spatial import Dependence, Spread
 
 
 def test_doctests():
     found = doctest.testmod(paired)
-    assert found.attempted >= 5 and found.failed == 0
+    assert found.attempted >= 3 and found.failed == 0
 
 
-@pytest.mark.parametrize("first, second", [(0, 1), (2, 8), (8, 2), (0, 12), (30, 31), (100, 140)])
-def test_mcnemar_against_whole_numbers(first, second):
-    count = first + second
-    tail = sum(comb(count, k) for k in range(min(first, second) + 1))
-    assert mcnemar(first, second) == pytest.approx(min(1, 2 * tail / 2**count), rel=1e-9)
+@pytest.mark.parametrize("same", [4, 6, 12])
+def test_the_same_side_everywhere_is_the_sign_test(same):
+    """Nothing varies between clusters: equal methods do that once in 2 to the G - 1."""
+    assert difference_p(0.2, Spread(0.0, same - 1, same)) == 2.0 ** (1 - same)
+    assert difference_p(0.0, Spread(0.0, same - 1, same)) == 1
+    assert difference_p(0.2, Spread(0.0, 0.0, 1)) == 1, "a single cluster shows nothing"
 
 
-def test_mcnemar_by_hand():
-    """Of 10 discordant queries 2 favour the first: 2 (1 + 10 + 45) / 1024."""
-    assert mcnemar(2, 8) == pytest.approx(112 / 1024)
-    assert mcnemar(0, 0) == mcnemar(7, 7) == 1
+def test_p_is_students():
+    assert difference_p(2.776, Spread(1.0, 4, 5)) == pytest.approx(0.05, abs=1e-4)
 
 
-def test_mcnemar_of_a_whole_data_set():
-    assert mcnemar(9000, 10_000) < 1e-10
-    assert 0.3 < mcnemar(9950, 10_050) < 0.6
-
-
-def test_mcnemar_is_uniform_enough_without_a_difference():
-    generator = np.random.default_rng(0)
-    p = np.array([mcnemar(first, 200 - first) for first in generator.binomial(200, 0.5, 1000)])
-    assert (p < 0.05).mean() <= 0.065
-
-
-@pytest.mark.parametrize(
-    "degrees, point", [(1, 12.706), (2, 4.303), (5, 2.571), (30, 2.042), (120, 1.980), (1e9, 1.960)]
-)
-def test_student_against_the_table(degrees, point):
-    assert student_point(degrees) == pytest.approx(point, abs=6e-4)
-    assert student_p(student_point(degrees), degrees) == pytest.approx(0.05, rel=1e-9)
-    assert student_p(-point, degrees) == student_p(point, degrees)
-
-
-def test_student_of_no_difference():
-    assert student_p(0.0, 3) == 1
+@pytest.mark.parametrize("count", [5, 6, 8, 10, 14])
+def test_few_discordant_queries_are_judged_as_by_mcnemars_mid_p(count):
+    """Of a thousand queries `count` are found by one of two methods alone, all but one by the same one."""
+    rows = np.arange(1000)
+    group = Dependence(rows, np.full(1000, "a"), np.full((1000, 2), np.nan)).group(rows)
+    values = np.where(rows < count, 1.0, 0.0)
+    values[0] = -1
+    mid_p = (2 + count) / 2**count
+    assert difference_p(values.mean(), group.spread(values)) == pytest.approx(mid_p, abs=0.02)
 
 
 def test_holm_keeps_order_and_stops_at_one():
@@ -69,3 +56,21 @@ def test_letters_are_shared_exactly_by_what_cannot_be_told_apart(seed):
     for (first, second), told_apart in apart.items():
         assert bool(set(found[first]) & set(found[second])) != told_apart
     assert found[names[0]].startswith("a")
+
+
+def estimate(value, half):
+    return Estimate(value=value, low=value - half, high=value + half, count=100)
+
+
+def test_letters_of_intervals_alone():
+    assert letters_of([estimate(0.9, 0.02), estimate(0.89, 0.02), estimate(0.5, 0.02)]) == ["a", "a", "b"]
+    assert letters_of([estimate(0.9, 0.02)]) == ["a"]
+    assert letters_of([estimate(0.9, 0.02), None, estimate(0.5, 0.02)]) == ["a", "ab", "b"]
+
+
+def test_letters_reckon_with_few_degrees_of_freedom():
+    """Intervals of the same width are made of smaller variances where there are few degrees."""
+    few = {"degrees": 2.0, "standard_error": 0.1 / 4.303, "clusters": 3}
+    apart = [estimate(0.6, 0.1), estimate(0.46, 0.1)]
+    assert letters_of(apart) == ["a", "a"]
+    assert letters_of([each.model_copy(update=few) for each in apart]) == ["a", "b"]

@@ -1,5 +1,7 @@
 """Every metric in every stratum."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,9 +29,7 @@ def outcome(make_outcome):
 
 
 def summary(outcome, **given):
-    return summarise(
-        outcome, given.pop("metrics", METRICS), **{"edges": EDGES, "seed": 0, "resamples": 200, **given}
-    )
+    return summarise(outcome, given.pop("metrics", METRICS), **{"edges": EDGES, **given})
 
 
 def test_values_and_counts_of_every_stratum(outcome):
@@ -53,7 +53,8 @@ def test_values_and_counts_of_every_stratum(outcome):
 def test_clusters_widen_the_interval(outcome):
     by_tile = summary(outcome).overall["recall@1"]
     by_query = summary(outcome, clusters=np.arange(300)).overall["recall@1"]
-    assert (by_query.low, by_query.high) == wilson(round(by_query.value * 300), 300)
+    apart = wilson(by_query.value * 300, 300)
+    assert (by_query.low, by_query.high) == pytest.approx(apart, rel=0.05)
     assert by_tile.high - by_tile.low > 1.5 * (by_query.high - by_query.low)
 
 
@@ -70,13 +71,47 @@ def test_median_interval_by_redrawing_tiles(outcome):
         for _ in range(2000)
     ]
     low, high = np.quantile(redrawn, [0.025, 0.975])
-    found = summary(outcome, resamples=2000).overall["median_distance_m"]
-    assert found.low == pytest.approx(low, rel=0.05) and found.high == pytest.approx(high, rel=0.05)
+    found = summary(outcome).overall["median_distance_m"]
+    assert found.low == pytest.approx(low, rel=0.08) and found.high == pytest.approx(high, rel=0.08)
 
 
-def test_seed_decides(outcome):
+def test_intervals_are_the_same_whoever_computes_them(outcome):
     assert summary(outcome) == summary(outcome)
-    assert summary(outcome) != summary(outcome, seed=1)
+    assert summary(outcome).intervals == "spatial"
+
+
+def test_strata_by_distance_to_the_border(outcome):
+    assert summary(outcome).by_border == {}
+    placed = replace(outcome, border_m=np.linspace(0, 30, 300))
+    found = summary(placed).by_border
+    assert list(found) == ["0-5", "5-10", "10-20", "20 and more"]
+    assert [table["recall@1"].count for table in found.values()] == [50, 50, 100, 100]
+    near = (outcome.ranking.rank == 0)[:50]
+    assert found["0-5"]["recall@1"].value == pytest.approx(near.mean())
+
+
+def test_what_widened_an_interval_is_recorded(make_outcome):
+    """Districts of 4 x 4 tiles, 111 m apart, whose queries are found all or not at all."""
+    row, column = np.divmod(np.arange(400), 20)
+    district = 5 * (row // 4) + column // 4
+    rank = np.where(np.random.default_rng(0).random(25)[district] < 0.5, 0, 7)
+    here = {"city": np.full(400, "a"), "truth": np.arange(400)}
+    placed = np.stack([0.001 * row, 0.001 * column], axis=1)
+    alone = summary(make_outcome(rank, **here)).overall["recall@1"]
+    found = summary(make_outcome(rank, **here, tile_lat_lon=placed)).overall["recall@1"]
+    assert alone.widened is None and alone.cut_off_m is None
+    assert found.widened > 4 and 150 < found.cut_off_m < 700
+    assert found.high - found.low > 2 * (alone.high - alone.low)
+    assert found.low <= 0.5 <= found.high
+
+
+@pytest.mark.parametrize("rank", [0, 7])
+def test_all_hits_or_none(make_outcome, rank):
+    """Nothing varies: the interval is that of as many queries as there are tiles."""
+    found = summary(make_outcome(np.full(200, rank), truth=np.arange(200) // 5)).overall["recall@1"]
+    low, high = wilson(40.0 * found.value, 40)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.01)
+    assert found.standard_error == 0 and found.clusters == 40
 
 
 def test_empty_strata_have_count_zero(make_outcome):
