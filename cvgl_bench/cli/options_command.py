@@ -29,13 +29,14 @@ def command(method: str, dataset: str | None, split: str | None, published: bool
 
         cvgl-bench options sample4geo --dataset vigor --split cross
     """
+    from cvgl_bench.data.cards import find_dataset
     from cvgl_bench.plugins import load_plugins
 
     if split and not dataset:
         raise click.UsageError("--split needs --dataset: a recipe is for a data set and its split.")
     plugins = load_plugins()
     if dataset:
-        card = plugins.datasets[dataset]
+        card = find_dataset(dataset, plugins.datasets)
         if split and split not in card.splits:
             raise click.UsageError(f"{dataset} has no split '{split}'; it has {', '.join(card.splits)}.")
     rows = option_rows(plugins.method(method), dataset=dataset, split=split, published=published)

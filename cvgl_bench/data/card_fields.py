@@ -37,6 +37,7 @@ def _model() -> type[BaseModel]:
 
     strict = ConfigDict(extra="forbid", allow_inf_nan=False)
     name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    card_name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(@[0-9]+)?$")]
     part = Annotated[tuple[str, ...], Field(min_length=1)]
 
     class Parts(BaseModel):
@@ -48,7 +49,7 @@ def _model() -> type[BaseModel]:
     return create_model(
         "card",
         __config__=strict,
-        name=(name, ...),
+        name=(card_name, ...),
         title=(str, ...),
         layout=(str, ...),
         cities=(Annotated[tuple[name, ...], Field(min_length=1)], ...),

@@ -7,6 +7,7 @@ from pathlib import Path
 import cvgl_bench
 from cvgl_bench.data.card_fields import checked_fields
 from cvgl_bench.data.dataset import Dataset
+from cvgl_bench.data.worlds import reseeded, seed_of
 from cvgl_bench.foundation.errors import DataError, UnknownNameError, in_one_line
 from cvgl_bench.foundation.registry import Registry
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
@@ -21,17 +22,23 @@ def cards_folder() -> Path:
 
 def builtin_cards() -> list[Dataset]:
     """Return the cards that come with cvgl-bench, in order of their names."""
-    return [read_card(path) for path in sorted(cards_folder().glob("*.yaml"))]
+    return [read_card(path) for path in sorted(cards_folder().glob("*.yaml"), key=lambda path: path.stem)]
 
 
 def find_dataset(name_or_path: str, datasets: Registry[Dataset]) -> Dataset:
-    """Return the data set of that name, or of that card file."""
+    """Return the data set of that name, or of that card file.
+
+    `<name>@<seed>` is the generated world of another seed: new cities of the same kind and number.
+    """
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise UnknownNameError(f"There is no card {path}. Give the name of a data set, or a card's path.")
         return read_card(path)
-    return datasets[name_or_path]
+    if name_or_path in datasets:
+        return datasets[name_or_path]
+    name, seed = seed_of(name_or_path)
+    return reseeded(datasets[name], seed) if seed else datasets[name]
 
 
 def read_card(path: Path | str) -> Dataset:

@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.foundation.cache import WORLDS, cache_folder, mark_used
-from cvgl_bench.foundation.errors import DataError
+from cvgl_bench.foundation.errors import DataError, UnknownNameError
 from cvgl_bench.foundation.progress import progress
+
+SEED_MARK = "@"
+"""Stands in a data set's name before the seed of its world: mini-dress@2."""
+MOST_SEED = 10**9
+
+
+def seed_of(name: str) -> tuple[str, int]:
+    """Return the name of a world and its seed, 0 where the name has none; UnknownNameError for no seed."""
+    world, mark, seed = name.partition(SEED_MARK)
+    if not mark:
+        return name, 0
+    if not (seed.isascii() and seed.isdecimal() and str(int(seed)) == seed and 0 < int(seed) <= MOST_SEED):
+        raise UnknownNameError(
+            f"'{name}': after {SEED_MARK} stands the seed of a generated world, a whole number from 1 to "
+            f"{MOST_SEED:,}, such as {world}{SEED_MARK}2; {world} itself is the world of seed 0."
+        )
+    return world, int(seed)
+
+
+def reseeded(dataset: Dataset, seed: int) -> Dataset:
+    """Return a generated data set's card for the world of another seed; UnknownNameError for real data."""
+    if not dataset.generated:
+        raise UnknownNameError(
+            f"'{dataset.name}{SEED_MARK}{seed}': only generated worlds have other seeds, and {dataset.name} "
+            f"is not one. Leave out {SEED_MARK}{seed}."
+        )
+    name, title = f"{dataset.name}{SEED_MARK}{seed}", f"{dataset.title}, seed {seed}"
+    return dataclasses.replace(
+        dataset, name=name, title=title, generated=f"{dataset.generated}{SEED_MARK}{seed}"
+    )
 
 
 def world_root(dataset: Dataset) -> Path:
     """Return the folder of a generated data set, generating it if it is not there yet."""
     from cvgl_bench import minicity
 
-    plans = {plan.name: plan for plan in (minicity.MINI_DRESS, minicity.MINI_VIGOR)}
-    if dataset.generated not in plans:
+    name, seed = seed_of(dataset.generated or "")
+    if name not in minicity.PLANS:
         raise DataError(
             f"The card of '{dataset.name}' names the generated world '{dataset.generated}', which does "
-            f"not exist. Known: {', '.join(plans)}."
+            f"not exist. Known: {', '.join(minicity.PLANS)}."
         )
-    plan = plans[dataset.generated]
+    plan = minicity.PLANS[name]
+    if seed:
+        plan = dataclasses.replace(plan, name=f"{name}{SEED_MARK}{seed}", seed=seed)
     root = cache_folder() / WORLDS / f"{plan.name}-{minicity.plan_digest(plan)}"
     if not minicity.holds(plan, root):
         try:

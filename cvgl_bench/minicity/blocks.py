@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -40,16 +41,16 @@ LOT_GAP_SHARE = 0.06
 """Chance that a lot in a closed front stays empty: a yard or a passage."""
 
 
-def add_block(scene: Scene, grid: StreetGrid, i: int, j: int, *, visit: int) -> None:
+def add_block(scene: Scene, grid: StreetGrid, i: int, j: int, *, visits: Sequence[int]) -> None:
     """Draw block (i, j) of the city into the scene, the same whatever else the scene holds.
 
-    visit: key of the capture, which has cars of its own.
+    visits: keys of the captures, each of which has cars of its own.
     """
     corners, half_m = grid.block(i, j)
     kerb = inset(corners, half_m)
     if kerb is None:
         return
-    cars = generator(grid.seed, i, j, CARS_SEED, visit)
+    cars = {visit: generator(grid.seed, i, j, CARS_SEED, visit) for visit in visits}
     painter = BlockPainter(scene, grid, generator(grid.seed, i, j), cars)
     painter.add(kerb, half_m, water=grid.is_river(i))
 
@@ -58,7 +59,11 @@ class BlockPainter:
     """Draws one block; every draw comes from the block's own generators."""
 
     def __init__(
-        self, scene: Scene, grid: StreetGrid, rng: np.random.Generator, cars: np.random.Generator
+        self,
+        scene: Scene,
+        grid: StreetGrid,
+        rng: np.random.Generator,
+        cars: Mapping[int, np.random.Generator],
     ) -> None:
         self.scene = scene
         self.style = replace(grid.style, pavement=_paving(grid.style.pavement, rng))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvgl_bench.minicity.chance import generator, uniform
-from cvgl_bench.minicity.scene import Kind, Rgb, Solid, Tree
+from cvgl_bench.minicity.scene import Rgb
 from cvgl_bench.minicity.style import CityStyle
+
+Floats = NDArray[np.float64]
 
 STREET_KEY, OVERHEAD_KEY = 1, 2
 SKY_SEED, OFFSET_SEED = 11, 12
@@ -36,30 +39,22 @@ class Changes:
     share: float = 0.0
     """Of the trees that are gone, and of the buildings that are painted anew."""
 
-    def _drawn(self, salt: int, x_m: float, y_m: float) -> float:
-        return float(uniform(self.seed, salt, round(100 * x_m), round(100 * y_m)))
+    def _drawn(self, salt: int, places: Floats) -> Floats:
+        cells = np.round(100 * places).astype(np.int64)
+        return uniform(self.seed, salt, cells[:, 0], cells[:, 1])
 
-    def stands(self, tree: Tree) -> bool:
-        """Return whether a tree is there on this visit."""
-        return self._drawn(TREE_SEED, tree.x_m, tree.y_m) >= self.share
+    def finds_trees(self, places: Floats) -> NDArray[np.bool_]:
+        """Return which of the trees at some places are there, (N,)."""
+        return self._drawn(TREE_SEED, places) >= self.share
 
-    def seen(self, solid: Solid, x_m: float, y_m: float) -> Solid | None:
-        """Return a solid around (x_m, y_m) as this visit finds it, None where it is gone."""
-        if solid.kind == Kind.PLAIN:
-            there = self._drawn(FENCE_SEED, x_m, y_m) >= self.share * FENCES_TO_TREES
-            return solid if there else None
-        if solid.kind == Kind.BUILDING and self._drawn(PAINT_SEED, x_m, y_m) < self.share:
-            turn = 1 + int(2 * self._drawn(HUE_SEED, x_m, y_m))
-            return replace(
-                solid, wall_rgb=_turned(solid.wall_rgb, turn), roof_rgb=_turned(solid.roof_rgb, turn)
-            )
-        return solid
+    def finds_fences(self, places: Floats) -> NDArray[np.bool_]:
+        """Return which of the hedges and walls around some places are there, (N,)."""
+        return self._drawn(FENCE_SEED, places) >= self.share * FENCES_TO_TREES
 
-
-def _turned(rgb: Rgb, turn: int) -> Rgb:
-    """Return a colour of another hue with the same range of brightness."""
-    red, green, blue = (rgb[(channel + turn) % 3] for channel in range(3))
-    return red, green, blue
+    def paint(self, places: Floats) -> NDArray[np.int64]:
+        """Return by how many channels the colours of the buildings around some places are turned, (N,)."""
+        turns = 1 + (2 * self._drawn(HUE_SEED, places)).astype(np.int64)
+        return np.where(self._drawn(PAINT_SEED, places) < self.share, turns, 0)
 
 
 @dataclass(frozen=True)
@@ -78,6 +73,18 @@ class Capture:
     offset_m: tuple[float, float] = (0.0, 0.0)
     """How far east and south of its true place the imagery shows the city."""
     changes: Changes = Changes()
+
+    def finds_trees(self, places: Floats) -> NDArray[np.bool_]:
+        """Return which of the trees at some places are there, (N,)."""
+        return self.changes.finds_trees(places)
+
+    def finds_fences(self, places: Floats) -> NDArray[np.bool_]:
+        """Return which of the hedges and walls around some places are there, (N,)."""
+        return self.changes.finds_fences(places)
+
+    def paint(self, places: Floats) -> NDArray[np.int64]:
+        """Return by how many channels the colours of the buildings around some places are turned, (N,)."""
+        return self.changes.paint(places)
 
 
 def street_capture(style: CityStyle, seed: int, *, changed: float) -> Capture:

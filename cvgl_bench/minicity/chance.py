@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_WORD = (1 << 64) - 1
 _OFFSET = 1 << 30
 """Makes negative grid indices valid seeds."""
 
@@ -31,3 +32,11 @@ def uniform(seed: int, salt: int, i: ArrayLike, j: ArrayLike = 0) -> NDArray[np.
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z = z ^ (z >> np.uint64(31))
     return (z >> np.uint64(11)).astype(np.float64) / 2**53
+
+
+def uniform_at(seed: int, salt: int, i: int, j: int = 0) -> float:
+    """Return the number that `uniform` gives for one place, without the cost of an array."""
+    z = seed + i * 0x9E3779B97F4A7C15 + j * 0xC2B2AE3D27D4EB4F + salt * 0x165667B19E3779F9 & _WORD
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _WORD
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & _WORD
+    return ((z ^ (z >> 31)) >> 11) / 2**53

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,13 +26,17 @@ class Gardener:
     """Paints the ground of a block and plants it."""
 
     def __init__(
-        self, scene: Scene, style: CityStyle, rng: np.random.Generator, cars: np.random.Generator
+        self,
+        scene: Scene,
+        style: CityStyle,
+        rng: np.random.Generator,
+        cars: Mapping[int, np.random.Generator],
     ) -> None:
         self.scene = scene
         self.style = style
         self.rng = rng
         self.cars = cars
-        """Draws what stands there on one visit only."""
+        """Draw, by the key of a visit, what stands there on that visit only."""
 
     def tree(self, at: Floats, *, small: bool = False) -> None:
         """Plant a tree at a position in metres."""
@@ -42,9 +48,8 @@ class Gardener:
             crown_m *= 0.75
         leaves = tinted(style.leaves[int(rng.integers(len(style.leaves)))], rng, 0.1)
         height_m = crown_m * tall * rng.uniform(0.85, 1.15) + 0.8
-        self.scene.plant(
-            Tree(float(at[0]), float(at[1]), height_m, crown_m, species, leaves, int(rng.integers(VARIANTS)))
-        )
+        variant = int(rng.integers(VARIANTS))
+        self.scene.trees.append(Tree(float(at[0]), float(at[1]), height_m, crown_m, species, leaves, variant))
 
     def scatter(self, plot: Plot, per_m2: float, *, margin_m: float = 2.0, small: bool = False) -> None:
         """Plant trees at random over a plot."""
@@ -81,9 +86,8 @@ class Gardener:
         paved = scene.surface(tinted(mixed(self.style.pavement, (130, 126, 120), 0.5), rng), grain=0.08)
         if drive_m:
             scene.paint(paved, lot.quad(0.8, 0.8 + drive_m, 0.0, setback_m + 6.0))
-            if self.cars.random() < 0.55:
-                middle_m = 0.8 + drive_m / 2
-                add_car(scene, lot.at(middle_m, setback_m + 1.5), lot.at(middle_m, 99.0), self.cars)
+            middle_m = 0.8 + drive_m / 2
+            self._cars(lot.at(middle_m, setback_m + 1.5), lot.at(middle_m, 99.0), share=0.55)
         middle = lot.width_m * 0.6
         scene.paint(paved, lot.quad(middle, middle + 1.3, 0.0, setback_m))
         leaf = tinted(self.style.leaves[0], rng)
@@ -194,9 +198,14 @@ class Gardener:
         for q in np.arange(1.0, plot.depth_m - length_m, 2 * length_m + 1.5):
             for p in np.arange(1.5, plot.width_m - width_m, width_m):
                 scene.paint(line, plot.quad(p - 0.1, p + 0.1, q, q + length_m))
-                if self.cars.random() < 0.45:
-                    middle = p + width_m / 2
-                    add_car(scene, plot.at(middle, q + length_m / 2), plot.at(middle, q + 20), self.cars)
+                middle = p + width_m / 2
+                self._cars(plot.at(middle, q + length_m / 2), plot.at(middle, q + 20), share=0.45)
+
+    def _cars(self, middle: Floats, ahead: Floats, *, share: float) -> None:
+        """Stand a car at a place on a share of the visits."""
+        for visit, rng in self.cars.items():
+            if rng.random() < share:
+                add_car(self.scene, middle, ahead, rng, visit=visit)
 
     def river(self, water: Floats | None, kerb: Floats) -> None:
         """Fill a block with water behind a stone embankment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ def split_folder(root: Path, layout: Layout, city: str) -> Path:
     return root / SPLIT_FILES[layout].folder / city
 
 
+@lru_cache(maxsize=16_384)
 def tile_name(frame: CityFrame, row: int, column: int) -> str:
     """Return the file name of a tile; it holds the coordinates of the centre to 10 decimals."""
     lat, lon = frame.lat_lon(*frame.tile_centre_px(row, column))
@@ -65,7 +67,7 @@ def covering_tiles(frame: CityFrame, x_px: float, y_px: float) -> list[tuple[int
     Nearest by the larger of the two offsets from the centre: with overlapping tiles these are the
     ones that cover the position, with seamless ones its own and those beyond its nearest corner.
     """
-    tiles, stride = frame.plan.tiles_per_side, frame.plan.stride_px
+    tiles, stride = frame.tiles_per_side, frame.plan.stride_px
     middle = (tiles - 1) / 2
     column, row = x_px / stride + middle, y_px / stride + middle
     own_row, own_column = (int(np.clip(np.floor(v + 0.5), 0, tiles - 1)) for v in (row, column))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from cvgl_bench.minicity.facade import WallRuns, wall_colours
+from cvgl_bench.minicity.facade import Facades, Paint, WallRuns
 from cvgl_bench.minicity.ground import GroundView
 from cvgl_bench.minicity.light import Light
 from cvgl_bench.minicity.raster import Rasters
@@ -28,6 +28,8 @@ NEAR_STEP_M, FAR_STEP_M = 0.22, 0.9
 """Spacing of the samples along a ray, at its start and at its end."""
 LOW_M = 0.05
 """What is lower is ground."""
+LEVEL_FROM_M = np.float32(-9e9)
+"""All of a run that does not enter a solid is its top."""
 OUTSIDE_WALL_M = 0.35
 """The shadow on a wall is looked up this far in front of it."""
 
@@ -67,72 +69,107 @@ class StreetCamera:
         self._ground = GroundView(self.view, rasters)
         self._trees = TreeView(self.view, trees, rasters, self.light)
         self._distances = _distances()
+        self._per_distance = 1 / self._distances
+        reach = self._distances / np.float32(rasters.canvas.m_per_cell)
+        self._east, self._south = (view.heading[:, axis : axis + 1] * reach for axis in (0, 1))
         self._edges = _Edges(rasters.table.corners)
 
-    def shoot(self, x_m: float, y_m: float, rng: np.random.Generator) -> Image.Image:
-        """Return the panorama from a position in metres, with an exposure of its own."""
+    def shoot(self, x_m: float, y_m: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return the panorama (H, W, 3) from a position in metres, with an exposure of its own."""
         view = self.view
         origin = np.array([x_m, y_m])
-        image = np.empty((view.rows, view.columns, 3), np.float32)
+        image = np.empty((3, view.rows, view.columns), np.float32)
         depth = self._ground.depth.copy()
-        image[: view.horizon] = self._sky.draw(rng)
-        image[view.horizon :] = self._ground.draw(origin)
-        self._add_solids(image.reshape(-1, 3), depth.reshape(-1), self._march(origin), origin)
+        image[:, : view.horizon] = self._sky.draw(rng)
+        image[:, view.horizon :] = self._ground.draw(origin)
+        self._add_solids(image.reshape(3, -1), depth.reshape(-1), self._march(origin), origin)
         self._trees.add(image, depth, origin)
-        image *= (rng.uniform(0.9, 1.1) * rng.uniform(0.97, 1.03, 3)).astype(np.float32)
-        np.clip(image, 0, 255, out=image)
-        return Image.fromarray(image.astype(np.uint8)).reduce((1, self.view.rays_per_row))
+        gain = rng.uniform(0.9, 1.1) * rng.uniform(0.97, 1.03, 3)
+        np.minimum(image, 255, out=image)
+        seen = image[:, :: view.rays_per_row].copy()
+        for ray in range(1, view.rays_per_row):
+            seen += image[:, ray :: view.rays_per_row]
+        seen *= (gain / view.rays_per_row).astype(np.float32)[:, None, None]
+        return np.asarray(cv2.merge(tuple(np.minimum(seen, 255).astype(np.uint8))), np.uint8)
 
     def _march(self, origin: NDArray[np.float64]) -> _Runs:
         """Return what the rays from a position in metres run into."""
         view, canvas = self.view, self.rasters.canvas
         start = canvas.cells(origin).astype(np.float32)
-        reach = self._distances / np.float32(canvas.m_per_cell)
-        cells = (start[1] + view.heading[:, 1:] * reach).astype(np.int32)
+        cells = (self._south + start[1]).astype(np.int32)
         cells *= canvas.width
-        cells += (start[0] + view.heading[:, :1] * reach).astype(np.int32)
-        height_m = self.rasters.height_cm.ravel().take(cells) * np.float32(0.01)
-        tangent = (height_m - np.float32(view.eye_m)) / self._distances
-        np.maximum.accumulate(tangent, axis=1, out=tangent)
-        row = np.ceil(np.arctan(tangent) * np.float32(-view.rows / np.pi) + np.float32(view.rows / 2 - 0.5))
-        first = np.empty((view.columns, len(reach) + 1), np.int32)
-        first[:, 0] = view.rows
-        first[:, 1:] = row
-        column, step = np.nonzero((first[:, 1:] < first[:, :-1]) & (height_m > LOW_M))
-        cell = cells[column, step]
+        cells += (self._east + start[0]).astype(np.int32)
+        height_cm = self.rasters.height_cm.reshape(-1).take(cells)
+        highest = (height_cm - np.float32(100 * view.eye_m)) * self._per_distance
+        np.maximum.accumulate(highest, axis=1, out=highest)
+        rises = height_cm > 100 * LOW_M
+        rises[:, 1:] &= highest[:, 1:] > highest[:, :-1]
+        column, step = np.divmod(np.flatnonzero(rises), len(self._distances))
         before = np.maximum(step - 1, 0)
-        ids, table = self.rasters.ids.ravel(), self.rasters.table
+        first, until = (self._first_row(highest[column, k]) for k in (step, before))
+        until[step == 0] = view.rows
+        seen = np.flatnonzero(first < until)
+        column, step, before, first = column[seen], step[seen], before[seen], first[seen]
+        ids, table = self.rasters.ids.reshape(-1), self.rasters.table
+        cell = cells[column, step]
         solid = table.solid[ids[cell]]
         return _Runs(
             column,
-            first[column, step + 1],
-            first[column, step] - first[column, step + 1],
+            first,
+            until[seen] - first,
             cell,
             solid,
-            height_m[column, step],
+            height_cm[column, step] * np.float32(0.01),
             self._distances[before],
             self._distances[step],
             table.solid[ids[cells[column, before]]] != solid,
         )
 
+    def _first_row(self, slope_percent: Array) -> NDArray[np.int32]:
+        """Return the first image row that shows what rises by so much, in per cent of its distance."""
+        rows = np.float32(self.view.rows)
+        angle = np.arctan(slope_percent * np.float32(0.01))
+        return np.ceil(rows / 2 - np.float32(0.5) - angle * (rows / np.float32(np.pi))).astype(np.int32)
+
     def _add_solids(self, image: Array, depth: Array, runs: _Runs, origin: NDArray[np.float64]) -> None:
-        """Draw buildings, cars and hedges into the flat image (H * W, 3) and depth (H * W)."""
+        """Draw buildings, cars and hedges into the flat image (3, H * W) and depth (H * W)."""
         view = self.view
         walls, entry_m = self._walls(runs, origin)
         run = np.repeat(np.arange(len(runs.rows)), runs.rows)
         starts = np.cumsum(runs.rows) - runs.rows
-        row = np.arange(len(run)) + (runs.first_row - starts)[run]
-        pixel = row * view.columns + runs.column[run]
-        height_m = view.eye_m + view.slope[row] * entry_m[run]
-        sideways = runs.entering[run] & (height_m <= runs.top_m[run] + LOW_M)
-        level, wall = np.flatnonzero(~sideways), np.flatnonzero(sideways)
-        colour = np.empty((len(run), 3), np.float32)
-        colour[level] = self.rasters.lit.reshape(-1, 4)[runs.cell, :3].astype(np.float32)[run[level]]
-        height_m = np.maximum(height_m[wall], 0)
-        colour[wall] = wall_colours(walls, run[wall], height_m, self.rasters.table, self.light)
-        clear = view.clearness(entry_m)[run][:, None]
-        image[pixel] = view.haze + (colour - view.haze) * clear
-        depth[pixel] = entry_m[run]
+        row = np.arange(len(run)) + (runs.first_row - starts).take(run)
+        distance_m = entry_m.take(run)
+        height_m = view.eye_m + view.slope.take(row) * distance_m
+        level = height_m > np.where(runs.entering, runs.top_m + np.float32(LOW_M), LEVEL_FROM_M).take(run)
+        height_m = np.maximum(height_m, 0)
+        facades = Facades(walls, self.rasters.table)
+        paint, bright = facades.paint(run, height_m)
+        paint += (len(Paint) + 1) * (height_m >= walls.shadow_m.take(run))
+        np.copyto(paint, len(Paint), where=level)
+        np.copyto(bright, 1, where=level)
+        palette = self._palette(facades.colours, walls, runs, entry_m)
+        shown, pixel = paint * len(runs.rows) + run, row * view.columns + runs.column.take(run)
+        for channel in range(3):
+            image[channel][pixel] = palette[channel].take(shown) * bright
+        depth[pixel] = distance_m
+
+    def _palette(self, colours: Array, walls: WallRuns, runs: _Runs, entry_m: Array) -> Array:
+        """Return the colours of the runs as they are seen, (3, 2, paints + 1, N), flat but for the channel.
+
+        In shadow and in sun: the paints of the wall, and the roof.
+        """
+        light, haze = self.light, self.view.haze
+        sun = light.on_wall(walls.outward).astype(np.float32)
+        clear = self.view.clearness(entry_m)
+        roof = self.rasters.lit.reshape(-1, 4)[runs.cell].T
+        palette = np.empty((3, 2, len(Paint) + 1, len(entry_m)), np.float32)
+        for channel in range(3):
+            np.multiply(colours[channel], clear * light.ambient[channel], out=palette[channel, 0, :-1])
+            lit = clear * (light.ambient[channel] + sun * light.sun[channel])
+            np.multiply(colours[channel], lit, out=palette[channel, 1, :-1])
+            palette[channel, :, -1] = roof[channel] * clear
+            palette[channel] += haze[channel] * (1 - clear)
+        return palette.reshape(3, -1)
 
     def _walls(self, runs: _Runs, origin: NDArray[np.float64]) -> tuple[WallRuns, Array]:
         """Return where each run enters the convex solid that stopped it, and how far that is."""

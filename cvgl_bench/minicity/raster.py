@@ -206,17 +206,18 @@ def _lit(
     light: Light,
     texture: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
+    albedo = np.ascontiguousarray(table.albedo.T)
     out = np.empty((*ids.shape, 4), np.uint8)
     for top in range(0, len(ids), STRIP_ROWS):
         rows = slice(top, min(top + STRIP_ROWS, len(ids)))
-        row_ids = ids[rows]
-        surface = 1 + table.grain[row_ids] * texture[rows]
+        row_ids = ids[rows].astype(np.intp)
+        surface = 1 + table.grain.take(row_ids) * texture[rows]
         sunny = height_cm[rows] >= shadow_cm[rows] - np.int16(SELF_SHADOW_CM)
         sun = shade[rows] * (sunny * np.float32(1 / SHADE_ONE))
+        sun *= surface
         for channel in range(3):
-            colour = table.albedo[:, channel][row_ids]
-            colour *= surface
-            colour *= light.ambient[channel] + light.sun[channel] * sun
+            colour = albedo[channel].take(row_ids)
+            colour *= surface * light.ambient[channel] + sun * light.sun[channel]
             np.minimum(colour, 255, out=colour)
             out[rows, :, channel] = colour
     return out

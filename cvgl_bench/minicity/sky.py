@@ -40,10 +40,11 @@ class Sky:
         self._pictures = []
         for weather in range(WEATHERS):
             cover = self._clouds(generator(seed, CLOUDS_SEED, weather))
-            self._pictures.append(np.where(skyline, far, clear + (246 - clear) * cover))
+            picture = np.where(skyline, far, clear + (246 - clear) * cover)
+            self._pictures.append(np.ascontiguousarray(np.moveaxis(picture, -1, 0)))
 
     def draw(self, rng: np.random.Generator) -> Array:
-        """Return the upper half of a panorama, (rows, columns, 3), with the clouds of some day."""
+        """Return the upper half of a panorama, (3, rows, columns), with the clouds of some day."""
         return self._pictures[int(rng.integers(WEATHERS))]
 
     def _gradient(self, style: CityStyle, light: Light) -> Array:

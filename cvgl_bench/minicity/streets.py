@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvgl_bench.minicity.chance import uniform
+from cvgl_bench.minicity.chance import uniform, uniform_at
 from cvgl_bench.minicity.style import CityStyle
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ class StreetGrid:
         return self._junctions[i, j]
 
     def _bent(self, i: int, j: int) -> Floats:
-        shift = np.array([float(uniform(self.seed, _JITTER_SALT + axis, i, j)) - 0.5 for axis in (0, 1)])
+        shift = np.array([uniform_at(self.seed, _JITTER_SALT + axis, i, j) - 0.5 for axis in (0, 1)])
         a, b = ((i, j) + 2 * self.style.irregular * shift) * self.style.block_m
         long, short = 2 * np.pi / _WAVES_M[0], 2 * np.pi / _WAVES_M[1]
         phase = self._phase
@@ -97,7 +97,7 @@ class StreetGrid:
             return line % _BRIDGE_EVERY == 1
         if self.is_avenue(axis, line) or (axis == ACROSS and (self.is_river(i) or self.is_river(i - 1))):
             return True
-        return bool(uniform(self.seed, _DROP_SALT + axis, i, j) >= self.style.dropped)
+        return uniform_at(self.seed, _DROP_SALT + axis, i, j) >= self.style.dropped
 
     def street(self, axis: int, i: int, j: int) -> Street | None:
         """Return the piece that starts at junction (i, j), None where it is built over."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +55,8 @@ VAN = np.concatenate([_outline(-1, 1, 1), _outline(-0.96, 0.62, 0.94), _outline(
 """Body, glass and roof seen from above, in half lengths and half widths."""
 
 
-def add_car(scene: Scene, middle: Floats, ahead: Floats, rng: np.random.Generator) -> None:
-    """Stand a car at `middle` (metres), heading for the point `ahead`."""
+def add_car(scene: Scene, middle: Floats, ahead: Floats, rng: np.random.Generator, *, visit: int) -> None:
+    """Stand a car at `middle` (metres), heading for the point `ahead`, on one visit."""
     x, y = (ahead - middle).tolist()
     length = max(math.hypot(x, y), 1e-9)
     x, y = x / length, y / length
@@ -66,18 +67,20 @@ def add_car(scene: Scene, middle: Floats, ahead: Floats, rng: np.random.Generato
     axes = np.array([(x * half_length_m, y * half_length_m), (-y * half_width_m, x * half_width_m)])
     body, glass, roof = ((VAN if van else CAR) @ axes + middle).reshape(3, 4, 2)
     top_m = VAN_M if van else CABIN_M
-    scene.solid(body, Solid(Kind.CAR, BODY_M, paint, paint, GLASS_RGB), grain=0.02)
-    cabin = scene.solid(glass, Solid(Kind.CAR, top_m, (46, 54, 64), paint, GLASS_RGB), grain=0.02)
-    scene.paint(scene.surface(paint, grain=0.02, kind=Kind.CAR, top_m=top_m, solid=cabin), roof)
+    scene.solid(body, Solid(Kind.CAR, BODY_M, paint, paint, GLASS_RGB), grain=0.02, visit=visit)
+    windows = Solid(Kind.CAR, top_m, (46, 54, 64), paint, GLASS_RGB)
+    cabin = scene.solid(glass, windows, grain=0.02, visit=visit)
+    top = scene.surface(paint, grain=0.02, kind=Kind.CAR, top_m=top_m, solid=cabin, visit=visit)
+    scene.paint(top, roof)
 
 
 class StreetPainter:
     """Marks the streets of a scene and puts cars on them."""
 
-    def __init__(self, scene: Scene, grid: StreetGrid, *, visit: int) -> None:
+    def __init__(self, scene: Scene, grid: StreetGrid, *, visits: Sequence[int]) -> None:
         self.scene = scene
         self.grid = grid
-        self._visit = visit
+        self._visits = visits
         self._white = scene.surface(WHITE, grain=0.08, kind=Kind.ROAD)
         self._yellow = scene.surface(YELLOW, grain=0.08, kind=Kind.ROAD)
 
@@ -101,7 +104,9 @@ class StreetPainter:
         for at_m, wanted in zip((first_m + 0.4, last_m - CROSSING_M - 0.4), crossed, strict=True):
             if wanted:
                 self._crossing(street, axes, at_m)
-        self._cars(street, axes, ends_m, generator(self.grid.seed, CARS_SEED, axis, i, j, self._visit))
+        for visit in self._visits:
+            rng = generator(self.grid.seed, CARS_SEED, axis, i, j, visit)
+            self._cars(street, axes, ends_m, rng, visit=visit)
 
     def _strips(
         self, street: Street, axes: Floats, from_m: Floats, to_m: Floats, offset_m: float | Floats
@@ -163,20 +168,24 @@ class StreetPainter:
                 self._paint(self._white, ends[:, None], 0.3)
 
     def _cars(
-        self, street: Street, axes: Floats, ends_m: tuple[float, float], rng: np.random.Generator
+        self,
+        street: Street,
+        axes: Floats,
+        ends_m: tuple[float, float],
+        rng: np.random.Generator,
+        *,
+        visit: int,
     ) -> None:
+        def stand(m: float, offset_m: float, sign: float) -> None:
+            middle = street.start + m * axes[0] + offset_m * axes[1]
+            add_car(self.scene, middle, middle + sign * axes[0], rng, visit=visit)
+
         kerb_m = street.width_m / 2 - 1.15
         for sign in (-1.0, 1.0):
             for m in np.arange(ends_m[0] + 4, ends_m[1] - 4, 6.0):
                 if rng.random() < self.grid.style.parked:
-                    self._car(street, axes, m + rng.uniform(-0.4, 0.4), sign * kerb_m, sign, rng)
+                    stand(m + rng.uniform(-0.4, 0.4), sign * kerb_m, sign)
             lane_m = LANE_M * (0.5 if street.avenue else 0.45)
             if rng.random() < (0.7 if street.avenue else 0.3):
                 m = rng.uniform(ends_m[0] + 3, ends_m[1] - 3)
-                self._car(street, axes, m, sign * lane_m, sign, rng)
-
-    def _car(
-        self, street: Street, axes: Floats, m: float, offset_m: float, sign: float, rng: np.random.Generator
-    ) -> None:
-        middle = street.start + m * axes[0] + offset_m * axes[1]
-        add_car(self.scene, middle, middle + sign * axes[0], rng)
+                stand(m, sign * lane_m, sign)

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from cvgl_bench.foundation.errors import UsageError, suggest
@@ -15,7 +16,7 @@ from cvgl_bench.minicity.style import STYLES
 
 Layout = Literal["dress", "vigor"]
 
-GENERATOR_VERSION = 4
+GENERATOR_VERSION = 5
 """Part of every digest: raise it with any change that alters a pixel or a label."""
 
 
@@ -29,14 +30,19 @@ class WorldPlan:
     """`dress`: seamless tiles. `vigor`: tiles that overlap their neighbours by half."""
     cities: tuple[str, ...]
     """Names out of `STYLES`."""
+    training_cities: tuple[str, ...] = ()
+    """Those of the cities that are large, so that there are enough pairs to learn from."""
     tiles_per_side: int = 16
     """A city has tiles_per_side**2 tiles."""
+    training_tiles_per_side: int = 30
+    """The same of a training city."""
     tile_px: int = 112
     """Side of a stored tile."""
     zoom: float = 18.0
     """Web-Mercator zoom of the tiles: 0.597 m/px at the equator for 18."""
     panoramas_per_city: int = 1200
     """Panoramas of a city, train and test together."""
+    panoramas_per_training_city: int = 4200
     panorama_px: tuple[int, int] = (96, 192)
     """Height and width of a panorama; the width is twice the height."""
     eye_m: float = 2.4
@@ -54,8 +60,8 @@ class WorldPlan:
     """The same seed gives the same world, another seed another one."""
     supersample: int = 2
     """Rays per panorama pixel, one above the other, and raster cells along the side of a tile pixel."""
-    region_tiles: int = 8
-    """A region of region_tiles**2 tiles is drawn at once: this, not the world's size, sets the memory."""
+    region_tiles: int = 15
+    """Up to region_tiles**2 tiles are drawn at once: this, not the world's size, sets the memory."""
     jpeg_quality: int = 90
     """Of panoramas and of `dress` tiles; `vigor` tiles are PNG."""
 
@@ -68,10 +74,12 @@ class WorldPlan:
                 )
         if self.layout not in ("dress", "vigor"):
             raise UsageError(f"layout '{self.layout}' of world '{self.name}': use 'dress' or 'vigor'.")
-        if self.tiles_per_side < 2:
-            raise UsageError(
-                f"tiles_per_side {self.tiles_per_side}: a label names 4 tiles, so use at least 2."
-            )
+        for city in self.training_cities:
+            if city not in self.cities:
+                raise UsageError(f"training city '{city}' of world '{self.name}' is not one of its cities.")
+        for name in ("tiles_per_side", "training_tiles_per_side"):
+            if getattr(self, name) < 2:
+                raise UsageError(f"{name} {getattr(self, name)}: a label names 4 tiles, so use at least 2.")
         if self.panorama_px[1] != 2 * self.panorama_px[0]:
             raise UsageError(f"panorama_px {self.panorama_px}: give (height, width) with width = 2 x height.")
         if self.tile_px < 4 or self.tile_px % 4:
@@ -87,26 +95,55 @@ class WorldPlan:
         """Distance between the centres of neighbouring tiles."""
         return self.tile_px if self.layout == "dress" else self.tile_px // 2
 
+    def side(self, city: str) -> int:
+        """Return how many tiles a city has along each side."""
+        return self.training_tiles_per_side if city in self.training_cities else self.tiles_per_side
+
+    def panoramas(self, city: str) -> int:
+        """Return how many panoramas a city has, train and test together."""
+        return self.panoramas_per_training_city if city in self.training_cities else self.panoramas_per_city
+
     @property
-    def tiles_per_city(self) -> int:
-        return self.tiles_per_side**2
+    def counts(self) -> dict[str, int]:
+        """Return how many tiles and queries the world has."""
+        return {
+            "tiles": sum(self.side(city) ** 2 for city in self.cities),
+            "queries": sum(self.panoramas(city) for city in self.cities),
+        }
 
 
 MINI_DRESS = WorldPlan(
     name="mini-dress",
     layout="dress",
     cities=("Chicago", "Johannesburg", "London", "Rio", "Sydney", "Taipei", "Tokyo", "Vancouver"),
+    training_cities=("Chicago", "London", "Sydney", "Tokyo"),
 )
+
+MINI_DRESS_LARGE = dataclasses.replace(
+    MINI_DRESS,
+    name="mini-dress-large",
+    tiles_per_side=26,
+    training_tiles_per_side=54,
+    panoramas_per_city=3000,
+    panoramas_per_training_city=13_000,
+)
+"""As large as one GPU trains on in minutes: 64,000 panoramas."""
 
 MINI_VIGOR = WorldPlan(
     name="mini-vigor",
     layout="vigor",
     cities=("Chicago", "NewYork", "SanFrancisco", "Seattle"),
+    training_cities=("NewYork", "Seattle"),
     tiles_per_side=22,
+    training_tiles_per_side=44,
     tile_px=128,
-    region_tiles=11,
+    region_tiles=22,
     panoramas_per_city=2000,
+    panoramas_per_training_city=8000,
 )
+
+PLANS = {plan.name: plan for plan in (MINI_DRESS, MINI_DRESS_LARGE, MINI_VIGOR)}
+"""The worlds that data sets name."""
 
 
 def plan_digest(plan: WorldPlan) -> str:
@@ -125,6 +162,7 @@ class CityFrame:
     def __init__(self, plan: WorldPlan, city: str) -> None:
         self.plan = plan
         self.city = city
+        self.tiles_per_side = plan.side(city)
         lat, lon = STYLES[city].centre
         x, y = mercator_px(lat, lon, plan.zoom)
         self._centre_x_px, self._centre_y_px = float(x), float(y)
@@ -132,7 +170,7 @@ class CityFrame:
 
     def tile_centre_px(self, row: int, column: int) -> tuple[float, float]:
         """Return the (x, y) map pixels of the centre of the tile at `row` (from north) and `column`."""
-        middle = (self.plan.tiles_per_side - 1) / 2
+        middle = (self.tiles_per_side - 1) / 2
         return (column - middle) * self.plan.stride_px, (row - middle) * self.plan.stride_px
 
     def lat_lon(self, x_px: float, y_px: float) -> tuple[float, float]:
@@ -156,14 +194,20 @@ class Region:
 
 def regions(plan: WorldPlan) -> Iterator[Region]:
     """Yield the regions of a world, city by city, in reading order; together they hold every tile once."""
-    starts = range(0, plan.tiles_per_side, plan.region_tiles)
     for city in plan.cities:
+        side = plan.side(city)
+        parts = _even_parts(side, plan.region_tiles)
         tiles = panoramas = 0
-        for top in starts:
-            for left in starts:
-                rows = range(top, min(top + plan.region_tiles, plan.tiles_per_side))
-                columns = range(left, min(left + plan.region_tiles, plan.tiles_per_side))
+        for rows in parts:
+            for columns in parts:
                 tiles += len(rows) * len(columns)
-                end = plan.panoramas_per_city * tiles // plan.tiles_per_city
+                end = plan.panoramas(city) * tiles // side**2
                 yield Region(city, rows, columns, panoramas, end - panoramas)
                 panoramas = end
+
+
+def _even_parts(count: int, most: int) -> list[range]:
+    """Return 0..count in the fewest parts of up to `most`, as even as can be: less of it is margin."""
+    parts = -(-count // most)
+    ends = [count * k // parts for k in range(parts + 1)]
+    return [range(first, last) for first, last in pairwise(ends)]

@@ -129,14 +129,14 @@ def _write(plan: WorldPlan, root: Path, workers: int, progress: Progress) -> Non
             split_folder(root, plan.layout, city),
         ):
             folder.mkdir(parents=True)
-    total = len(plan.cities) * (plan.tiles_per_city + plan.panoramas_per_city)
+    total = sum(plan.counts.values())
     done = panoramas = 0
     for lines in _drawn(plan, root, workers):
         _append(plan, root, lines)
         done += len(lines.tiles) + len(lines.labels)
         panoramas += len(lines.labels)
         progress(done, total)
-    counts = {"tiles": len(plan.cities) * plan.tiles_per_city, "panoramas": panoramas}
+    counts = {"tiles": plan.counts["tiles"], "panoramas": panoramas}
     held = contents(root)._asdict()
     marker = {"name": plan.name, "digest": plan_digest(plan), **counts, "contents": held}
     (root / MARKER).write_text(json.dumps(marker, indent=2) + "\n")

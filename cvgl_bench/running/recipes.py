@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvgl_bench.data.worlds import seed_of
 from cvgl_bench.foundation.errors import OptionError, in_one_line, suggest
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 
@@ -20,7 +21,11 @@ SECTIONS = ("training", "method", "evaluation")
 
 
 def find_recipe(method: type[Method], dataset: str, split: str) -> Traversable | None:
-    """Return the most specific of `<dataset>-<split>.yaml`, `<dataset>.yaml` and `default.yaml`."""
+    """Return the most specific of `<dataset>-<split>.yaml`, `<dataset>.yaml` and `default.yaml`.
+
+    A generated world of another seed has the recipes of its kind.
+    """
+    dataset, _ = seed_of(dataset)
     if method.recipes is None:
         return None
     for name in (f"{dataset}-{split}.yaml", f"{dataset}.yaml", "default.yaml"):
@@ -35,6 +40,7 @@ def find_published(method: type[Method], dataset: str) -> Traversable:
 
     Raises OptionError for a method that has neither.
     """
+    dataset, _ = seed_of(dataset)
     names = (f"{PUBLISHED}-{dataset}.yaml", f"{PUBLISHED}.yaml")
     for recipe in [method.recipes / name for name in names] if method.recipes else []:
         if recipe.is_file():

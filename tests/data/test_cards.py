@@ -7,7 +7,7 @@ from cvgl_bench.data import cards
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.layouts import layout_of
 from cvgl_bench.foundation.errors import DataError, UnknownNameError
-from cvgl_bench.minicity import MINI_DRESS, MINI_VIGOR
+from cvgl_bench.minicity import PLANS
 from cvgl_bench.minicity.world import GENERATOR_VERSION
 from cvgl_bench.plugins import load_plugins
 
@@ -41,7 +41,7 @@ def test_every_builtin_card_is_whole():
 
 def test_the_generated_worlds_are_what_their_cards_say():
     found = {card.name: card for card in cards.builtin_cards()}
-    for plan in (MINI_DRESS, MINI_VIGOR):
+    for plan in PLANS.values():
         card = found[plan.name]
         assert card.generated == plan.name and card.layout == plan.layout
         assert card.cities == plan.cities
@@ -50,8 +50,8 @@ def test_the_generated_worlds_are_what_their_cards_say():
         )
         assert tuple(card.tile["size_px"]) == (plan.tile_px, plan.tile_px) and card.tile["zoom"] == plan.zoom
         assert tuple(card.panorama["size_px"]) == plan.panorama_px
-        assert card.counts["tiles"] == len(plan.cities) * plan.tiles_per_city
-        assert card.counts["queries"] == len(plan.cities) * plan.panoramas_per_city
+        assert card.counts == plan.counts
+        assert card.splits["cross"]["train"] == plan.training_cities
 
 
 def test_dress_is_tested_across_areas_on_four_cities():

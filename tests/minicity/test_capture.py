@@ -7,13 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cvgl_bench.minicity.capture import APART_DEG, Changes, overhead_capture, street_capture
+from cvgl_bench.minicity.capture import APART_DEG, Capture, Changes, overhead_capture, street_capture
 from cvgl_bench.minicity.chance import city_seed
 from cvgl_bench.minicity.grain import grain
 from cvgl_bench.minicity.light import Light
 from cvgl_bench.minicity.plan import draw_scene
 from cvgl_bench.minicity.raster import Canvas, rasterise
-from cvgl_bench.minicity.scene import Kind, Solid, Tree
+from cvgl_bench.minicity.scene import Kind, Scene, Solid
 from cvgl_bench.minicity.streets import StreetGrid
 from cvgl_bench.minicity.style import STYLES
 
@@ -34,7 +34,8 @@ def captures(city):
 def drawn(city, capture, *, share=None):
     changes = capture.changes if share is None else dataclasses.replace(capture.changes, share=share)
     grid = StreetGrid(STYLES[city], city_seed(0, city))
-    return draw_scene(grid, *CORNERS, dataclasses.replace(capture, changes=changes))
+    visits = [seen.key for seen in captures(city)]
+    return draw_scene(grid, *CORNERS, visits).found_by(dataclasses.replace(capture, changes=changes))
 
 
 def cars(scene):
@@ -82,19 +83,32 @@ def test_what_lasts_is_the_same_on_both_visits_but_for_a_few_changes():
 
 def test_a_change_follows_from_the_place():
     changes = Changes(SEED, 0.3)
-    trees = [Tree(float(x), 2.5, 6.0, 2.0, "broadleaf", (60, 90, 40), 0) for x in range(200)]
-    stand = [changes.stands(tree) for tree in trees]
-    assert stand == [changes.stands(tree) for tree in trees]
-    assert 0.6 < np.mean(stand) < 0.8
-    house = Solid(Kind.BUILDING, 9.0, (200, 100, 50), (180, 90, 40))
-    seen = [changes.seen(house, float(x), 0.0) for x in range(200)]
-    repainted = [solid for solid in seen if solid.wall_rgb != house.wall_rgb]
-    assert 0.2 < len(repainted) / 200 < 0.4
-    assert all(sorted(solid.wall_rgb) == sorted(house.wall_rgb) for solid in repainted)
-    hedge = Solid(Kind.PLAIN, 1.2, (60, 90, 40), (50, 80, 30))
-    assert 0.5 < np.mean([changes.seen(hedge, float(x), 0.0) is None for x in range(200)]) < 0.7
-    car = Solid(Kind.CAR, 1.4, (9, 9, 9), (9, 9, 9))
-    assert all(changes.seen(car, float(x), 0.0) is car for x in range(50))
+    places = np.array([(float(x), 2.5) for x in range(200)])
+    stand = changes.finds_trees(places)
+    np.testing.assert_array_equal(stand, changes.finds_trees(places))
+    np.testing.assert_array_equal(stand[50:60], changes.finds_trees(places[50:60]))
+    assert 0.6 < stand.mean() < 0.8
+    turns = changes.paint(places)
+    assert set(turns) == {0, 1, 2} and 0.2 < np.mean(turns > 0) < 0.4
+    assert 0.3 < changes.finds_fences(places).mean() < 0.5
+
+
+def test_a_visit_finds_its_own_cars_and_what_changed():
+    scene = Scene((90, 90, 90), 0.0)
+    square = np.array([(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)])
+    for x in range(100):
+        scene.solid(square + (8.0 * x, 0), Solid(Kind.BUILDING, 9.0, (200, 100, 50), (180, 90, 40)))
+        scene.solid(square + (8.0 * x, 8), Solid(Kind.PLAIN, 1.2, (60, 90, 40), (50, 80, 30)))
+        scene.solid(square + (8.0 * x, 16), Solid(Kind.CAR, 1.4, (9, 9, 9), (9, 9, 9)), visit=1 + x % 2)
+    found = scene.found_by(Capture(2, 200.0, 45.0, changes=Changes(SEED, 0.3)))
+    before, table = scene.table(), found.table()
+    shown = np.array([row for _, row in found.polygons])
+    assert np.count_nonzero(table.kind[shown] == Kind.CAR) == 50
+    assert 25 < np.count_nonzero(table.kind[shown] == Kind.PLAIN) < 65
+    walls = table.wall[before.kind == Kind.BUILDING]
+    assert np.count_nonzero(np.any(walls != (180, 90, 40), axis=1)) == pytest.approx(30, abs=15)
+    assert np.all(np.sort(walls, axis=1) == (40, 90, 180))
+    np.testing.assert_array_equal(before.wall, scene.table().wall)
 
 
 def test_grain_is_the_same_in_every_rectangle_and_never_repeats():

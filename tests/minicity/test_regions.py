@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from cvgl_bench.minicity import generate
-from cvgl_bench.minicity.capture import Capture
 from cvgl_bench.minicity.chance import city_seed
 from cvgl_bench.minicity.plan import draw_scene
 from cvgl_bench.minicity.scene import Kind
@@ -47,7 +46,7 @@ def test_a_larger_world_contains_the_smaller(vigor_plan, vigor_root, tmp_path):
 @pytest.mark.parametrize("city", STYLES)
 def test_every_style_draws_streets_buildings_and_trees(city):
     grid = StreetGrid(STYLES[city], city_seed(0, city))
-    scene = draw_scene(grid, np.array([-150.0, -150.0]), np.array([150.0, 150.0]), Capture(1, 200.0, 45.0))
+    scene = draw_scene(grid, np.array([-150.0, -150.0]), np.array([150.0, 150.0]), [1])
     table = scene.table()
     assert np.count_nonzero(table.kind == Kind.BUILDING) > 20
     assert np.count_nonzero(table.kind == Kind.CAR) > 10
@@ -57,7 +56,7 @@ def test_every_style_draws_streets_buildings_and_trees(city):
 
 def test_buildings_keep_off_the_streets():
     grid = StreetGrid(STYLES["London"], city_seed(0, "London"))
-    scene = draw_scene(grid, np.array([-120.0, -120.0]), np.array([120.0, 120.0]), Capture(1, 200.0, 45.0))
+    scene = draw_scene(grid, np.array([-120.0, -120.0]), np.array([120.0, 120.0]), [1])
     table = scene.table()
     houses = table.corners[(table.kind == Kind.BUILDING) & np.any(table.corners != 0, axis=(1, 2))]
     columns, rows = grid.window(np.array([-120.0, -120.0]), np.array([120.0, 120.0]))

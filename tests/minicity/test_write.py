@@ -65,7 +65,7 @@ def test_layout_and_counts(layout, suffix, request):
     for city in plan.cities:
         tiles = sorted((root / city / "satellite").iterdir())
         panoramas = sorted((root / city / "panorama").iterdir())
-        assert len(tiles) == plan.tiles_per_city and len(panoramas) == plan.panoramas_per_city
+        assert len(tiles) == plan.tiles_per_side**2 and len(panoramas) == plan.panoramas_per_city
         assert {path.suffix for path in tiles} == {f".{suffix}"}
         assert image_size(tiles[0]) == (plan.tile_px, plan.tile_px)
         assert image_size(panoramas[0]) == plan.panorama_px[::-1]
@@ -102,7 +102,8 @@ import dataclasses, pathlib, signal, sys
 from cvgl_bench.minicity import MINI_DRESS, generate
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sizes = {"tile_px": 16, "panorama_px": (8, 16), "region_tiles": 2, "supersample": 1}
+    sizes = {"tiles_per_side": 16, "tile_px": 16, "panorama_px": (8, 16), "region_tiles": 2, "supersample": 1}
+    sizes["training_cities"] = ()
     generate(dataclasses.replace(MINI_DRESS, **sizes), pathlib.Path(sys.argv[1]), workers=2)
 """
 

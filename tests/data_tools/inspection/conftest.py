@@ -39,6 +39,7 @@ def worlds(tmp_path_factory) -> dict[str, Path]:
         small = dataclasses.replace(
             plan,
             cities=CITIES[plan.name],
+            training_cities=(),
             tiles_per_side=SIDE,
             tile_px=32,
             panoramas_per_city=PANORAMAS,
