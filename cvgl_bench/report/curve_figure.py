@@ -66,7 +66,10 @@ def draw_curves(
         axes.plot(x, scale * curve["value"], color=colour, lw=1.6, label=name)
     at = getattr(next(iter(groups.values()))[0], axis)
     end = 1.0 if axis == "decentrality" else float(np.nanmax(at))
-    axes.set(xlim=(0, end), ylim=(0, None), xlabel=AXIS_LABELS[axis])
+    # Where few queries lie a band may reach far over all curves, which would be pressed flat.
+    drawn = [curve for curve in curves.values() if len(curve)]
+    top = scale * max(min(curve["high"].max(), 2 * curve["value"].max()) for curve in drawn)
+    axes.set(xlim=(0, end), ylim=(0, top or None), xlabel=AXIS_LABELS[axis])
     axes.set_ylabel(f"{metric.id}{f' ({metric.unit})' if metric.unit else ''} with 95 % band")
     figure.legend(loc="outside lower center", ncols=min(len(curves), 4), frameon=False)
     counts.hist(at[~np.isnan(at)], bins=np.linspace(0, end, HISTOGRAM_BINS + 1), color="0.75")

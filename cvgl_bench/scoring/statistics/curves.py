@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.scoring.metrics import Metric, values_per_query
-from cvgl_bench.scoring.statistics.intervals import mean_interval, share_interval, with_seeds
+from cvgl_bench.scoring.statistics.intervals import Interval, mean_interval, share_interval, with_seeds
 from cvgl_bench.scoring.statistics.spatial import Group, Spread
 from cvgl_bench.scoring.statistics.strata import bin_rows
 from cvgl_bench.scoring.statistics.summary import dependence_of
@@ -80,9 +80,9 @@ def decentrality_curve(
         with_seeds(_spread_at(point, smoother, residuals, group), curves[:, point].tolist())
         for point in range(len(curve))
     ]
-    find = share_interval if metric.unit == "%" else mean_interval
-    curve = np.clip(curve, 0, 1) if metric.unit == "%" else curve
-    ends = [find(float(value), spread) for value, spread in zip(curve, spreads, strict=True)]
+    is_share = metric.unit == "%"
+    curve = np.clip(curve, 0, 1) if is_share else curve
+    ends = [_ends(float(v), spread, is_share=is_share) for v, spread in zip(curve, spreads, strict=True)]
     low, high = np.array(ends, np.float64).T
     return pd.DataFrame({axis: smoother.grid, "value": curve, "low": low, "high": high})
 
@@ -152,6 +152,16 @@ def _spread_at(point: int, smoother: _Smoother, residuals: Floats, group: Group)
     spread = group.spread_of_deviations(deviations, kernel)
     effective = int(kernel.sum() ** 2 / np.square(kernel).sum())
     return replace(spread, cluster_count=min(spread.cluster_count, max(1, effective)))
+
+
+def _ends(value: float, spread: Spread, *, is_share: bool) -> Interval:
+    """Return the ends of the band; a line that ends near 0 or 1 does not vary as a share of that size."""
+    if is_share and not spread.variance:
+        return share_interval(value, spread)
+    low, high = mean_interval(value, spread)
+    if low is None or high is None:
+        return None, None
+    return (max(0.0, low), min(1.0, high)) if is_share else (low, high)
 
 
 def _smoother(at: Floats, *, end: float) -> _Smoother:

@@ -38,6 +38,9 @@ WIDEN_FROM = 1.2
 MOST_RINGS = 12
 """Rings that are looked at; memory grows with their square."""
 
+MOST_PAIRS = 25_000_000
+"""Pairs of clusters that are looked at, 400 MB; VIGOR's have 10 million in twelve rings."""
+
 LARGEST_SHARE = 0.5
 """P_K up to which blocks are seen to vary: beyond it a city holds not two of them."""
 
@@ -77,7 +80,7 @@ class Dependence:
         self._located = np.flatnonzero(np.isfinite(points).all(axis=1))
         self._tree = cKDTree(points[self._located]) if len(self._located) > 1 else None
         self.spacing_m = self._spacing_m()
-        self._rings: list[Rows] = [np.empty((0, 2), np.int64)]
+        self._rings: list[NDArray[np.int32]] = [np.empty((0, 2), np.int32)]
 
     def _spacing_m(self) -> float | None:
         """Return the median distance from a cluster to the nearest other one, None where unknown."""
@@ -87,20 +90,23 @@ class Dependence:
         apart = nearest_m[nearest_m > 0]
         return float(np.median(apart)) if len(apart) else None
 
-    def ring(self, k: int) -> Rows:
+    def ring(self, k: int) -> NDArray[np.int32]:
         """Return (P, 2) pairs of clusters of one city, k >= 1 spacings apart to the nearest whole number."""
-        if self.spacing_m is None or self._tree is None or k > MOST_RINGS:
-            return np.empty((0, 2), np.int64)
-        while len(self._rings) <= k:
+        while len(self._rings) <= min(k, MOST_RINGS) and self.spacing_m is not None:
             self._reach(min(MOST_RINGS, max(2, 2 * (len(self._rings) - 1))))
-        return self._rings[k]
+        return self._rings[k] if k < len(self._rings) else self._rings[0]
 
     def _reach(self, most: int) -> None:
+        """Find the pairs of further rings, none where there would be too many."""
         assert self._tree is not None and self.spacing_m is not None
-        pairs = self._tree.query_pairs((most + 0.5) * self.spacing_m, output_type="ndarray")
-        distance_m = np.linalg.norm(self._tree.data[pairs[:, 0]] - self._tree.data[pairs[:, 1]], axis=1)
-        number = np.maximum(1, np.rint(distance_m / self.spacing_m)).astype(np.int64)
-        pairs = self._located[pairs]
+        reach_m = (most + 0.5) * self.spacing_m
+        if self._tree.count_neighbors(self._tree, reach_m) > 2 * MOST_PAIRS:
+            self._rings += [self._rings[0]] * (MOST_RINGS + 1 - len(self._rings))
+            return
+        pairs = self._tree.query_pairs(reach_m, output_type="ndarray")
+        square_m = sum(np.square(axis[pairs[:, 0]] - axis[pairs[:, 1]]) for axis in self._tree.data.T)
+        number = np.maximum(1, np.rint(np.sqrt(square_m) / self.spacing_m)).astype(np.int8)
+        pairs = self._located[pairs].astype(np.int32)
         kept = self.cluster_city[pairs[:, 0]] == self.cluster_city[pairs[:, 1]]
         kept &= (number >= len(self._rings)) & (number <= most)
         pairs, number = pairs[kept], number[kept]

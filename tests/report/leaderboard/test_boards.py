@@ -146,3 +146,35 @@ def test_bins_are_in_order_of_their_edges(make_result):
         update={"metrics": result.metrics.model_copy(update={"by_decentrality": bins})}
     )
     assert only(boards([shuffled])).bins == ["0.0-0.1", "0.1-0.2", "0.2-1.0"]
+
+
+def test_rows_whose_intervals_are_not_apart_share_a_letter(make_result):
+    """The fixture's intervals reach 2 points to both sides."""
+    others = {name: {"method": {"name": name, "title": name}} for name in ("b", "c")}
+    results = [make_result(0.60, id="a"), make_result(0.59, id="b", **others["b"])]
+    (board,) = boards([*results, make_result(0.40, id="c", **others["c"])])
+    assert board.letters == ["a", "a", "b"] and board.best == [0, 1]
+
+
+def test_a_row_without_the_main_metric_is_apart_from_none(make_result):
+    nothing = make_result(id="b", method={"name": "b"}, overall={"recall@1": Estimate(value=None, count=0)})
+    (board,) = boards([make_result(0.6, id="a"), nothing])
+    assert board.letters == ["a", "a"]
+
+
+def test_the_least_and_greatest_by_city_are_means_over_seeds(make_result):
+    def by_city(seed, **recall):
+        result = make_result(id=f"r{seed}", seed=seed)
+        tables = {city: {"recall@1": Estimate(value=value, count=9)} for city, value in recall.items()}
+        return result.model_copy(update={"metrics": result.metrics.model_copy(update={"by_city": tables})})
+
+    (board,) = boards([by_city(1, Aa=0.2, Bb=0.6, Cc=0.3), by_city(2, Aa=0.4, Bb=0.4, Cc=0.3)])
+    assert board.rows[0].city_range("recall@1") == pytest.approx((0.3, 0.5))
+    (board,) = boards([by_city(1, Aa=0.2)])
+    assert board.rows[0].city_range("recall@1") is None
+
+
+def test_metrics_that_are_made_no_more_are_not_shown(make_result):
+    mean = {"mean_position_error_retrieved_m": Estimate(value=5e6, count=9)}
+    (board,) = boards([make_result(overall=mean)])
+    assert "mean_position_error_retrieved_m" not in board.metrics

@@ -199,3 +199,29 @@ def test_markup_and_control_characters_in_a_title_mean_themselves(make_result, t
     text = page(make_result(method={"title": title}))
     assert shown in text
     assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_groups_stand_beside_the_rows_and_in_the_index(make_result):
+    results = [
+        make_result(recall, id=name, method={"name": name, "title": name})
+        for name, recall in (("first", 0.6), ("close", 0.59), ("far", 0.2))
+    ]
+    main, *_ = tables(page(*results))
+    assert [row[:2] for row in main[1:]] == [["first", "a"], ["close", "a"], ["far", "b"]]
+    ((_, row),) = tables(index_page({"city.md": ("City", boards(results), None)}))
+    assert row[3] == "first, close" and row[4] == "60.00 [58.00, 62.00], 59.00 [57.00, 61.00]"
+
+
+def test_rows_of_redrawn_intervals_are_named(make_result):
+    earlier = make_result(0.6, id="earlier", method={"name": "e", "title": "Earlier"})
+    now = make_result(0.5, id="now", method={"name": "n", "title": "Now"})
+    now = now.model_copy(update={"metrics": now.metrics.model_copy(update={"intervals": "spatial"})})
+    assert "dependence between tiles was looked for: Earlier." in page(earlier, now)
+    assert "looked for" not in page(now)
+
+
+def test_the_range_of_the_curve_stands_beside_its_area(make_result):
+    summary = {"decentrality_from": 0.0, "decentrality_to": 0.62, "auc_decentrality": 0.3}
+    text = page(make_result(summary=summary))
+    assert "smoothed curve from 0 to 0.62," in text
+    assert "smoothed curve," in page(make_result())
