@@ -32,7 +32,8 @@ def test_a_run_trains_evaluates_records_and_ranks(run, tmp_path):
     assert done.exit_code == 0, done.output
     out = tmp_path / "out"
     files = {path.name for path in out.iterdir()}
-    assert files == {"options.yaml", "losses.csv", "weights.safetensors", "outcome.parquet", "result.json"}
+    measured = {"losses.csv", "steps.csv", "outcome.parquet", "result.json"}
+    assert files == {"options.yaml", "weights.safetensors"} | measured
     losses = [float(row["total"]) for row in csv.DictReader((out / "losses.csv").read_text().splitlines())]
     assert len(losses) == 6
     assert losses[-1] < losses[0]

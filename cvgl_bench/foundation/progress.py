@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,12 +14,23 @@ if TYPE_CHECKING:
 EVERY_S = 30.0
 """Seconds between two lines where there is no terminal."""
 
+NOTE_EVERY_S = 1.0
+"""Seconds between two notes beside a bar: what they tell of may have to be fetched from a GPU."""
+
+Note = Callable[[], str]
+"""Gives what else there is to say of the work."""
+
+
+def no_note() -> str:
+    """Say nothing."""
+    return ""
+
 
 class Progress(Protocol):
     """What long work reports to."""
 
-    def advance(self, count: int = 1) -> None:
-        """Report `count` further items done."""
+    def advance(self, count: int = 1, *, note: Note = no_note) -> None:
+        """Report `count` further items done; `note` is asked for what else to say where it is shown."""
 
     def set_total(self, total: int) -> None:
         """Say how many items there are, where that was not known at the start."""
@@ -28,7 +39,7 @@ class Progress(Protocol):
 class Silent:
     """Progress that nobody watches."""
 
-    def advance(self, count: int = 1) -> None:
+    def advance(self, count: int = 1, *, note: Note = no_note) -> None:
         """Do nothing."""
 
     def set_total(self, total: int) -> None:
@@ -44,12 +55,12 @@ class _Lines:
         of = f"{total:,} to do" if total else "begins"
         self._say(of)
 
-    def advance(self, count: int = 1) -> None:
+    def advance(self, count: int = 1, *, note: Note = no_note) -> None:
         self._done += count
         now_s = time.monotonic()
         if now_s - self._said_s >= EVERY_S:
             self._said_s = now_s
-            self._say(self._reached(now_s - self._began_s))
+            self._say(", ".join(filter(None, (self._reached(now_s - self._began_s), note()))))
 
     def set_total(self, total: int) -> None:
         self._total = total
@@ -71,9 +82,14 @@ class _Lines:
 class _Bar:
     def __init__(self, bar: rich.progress.Progress, task: rich.progress.TaskID) -> None:
         self._bar, self._task = bar, task
+        self._noted_s = -NOTE_EVERY_S
 
-    def advance(self, count: int = 1) -> None:
+    def advance(self, count: int = 1, *, note: Note = no_note) -> None:
         self._bar.advance(self._task, count)
+        now_s = time.monotonic()
+        if now_s - self._noted_s >= NOTE_EVERY_S:
+            self._noted_s = now_s
+            self._bar.update(self._task, note=note())
 
     def set_total(self, total: int) -> None:
         self._bar.update(self._task, total=total)
@@ -109,9 +125,10 @@ def progress(total: int | None, title: str) -> Iterator[Progress]:
         rich_progress.MofNCompleteColumn(),
         _speed_column(),
         rich_progress.TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.fields[note]}"),
     )
     with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar, bar.add_task(title, total=total))
+        yield _Bar(bar, bar.add_task(title, total=total, note=""))
 
 
 def _speed_column() -> rich.progress.ProgressColumn:

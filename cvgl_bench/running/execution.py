@@ -26,7 +26,7 @@ from cvgl_bench.networks.checkpoints import load_weights, save_tensors
 from cvgl_bench.networks.memory import recompute_activations
 from cvgl_bench.networks.weights import weights_replaced
 from cvgl_bench.ranking import OUTCOME
-from cvgl_bench.running.folder import LOSSES, REQUEST, STATE, WEIGHTS, claimed, tidy
+from cvgl_bench.running.folder import LOSSES, REQUEST, STATE, STEPS, WEIGHTS, claimed, tidy
 from cvgl_bench.running.record import run_record
 from cvgl_bench.running.run import Run
 from cvgl_bench.scoring.results import Result, Selection, write_result
@@ -36,6 +36,7 @@ from cvgl_bench.training.selection import Selector
 from cvgl_bench.training.setting import Setting, Training
 from cvgl_bench.training.state import Saver, restore_state
 from cvgl_bench.training.step import training_facts
+from cvgl_bench.training.steps_file import StepsFile
 
 
 def execute(run: Run) -> Result:
@@ -156,13 +157,23 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
     assert isinstance(run.method, TrainableMethod)
     options = run.options.training
     selector = Selector(run.method, run.task, options, run.options.evaluation, place, run.folder)
-    setting = Setting(run.method, selector.train_split, options, place.device, place.workers, run.say)
+    setting = Setting(
+        run.method,
+        selector.train_split,
+        options,
+        place.device,
+        place.workers,
+        log_every=run.options.machine.log_every,
+        say=run.say,
+    )
     state = start(setting, network)
     saver, log = Saver(run.folder / STATE), LossesFile(run.folder / LOSSES)
     if run.resume and (run.folder / STATE).exists():
         restore_state(state, run.folder / STATE)
         selector.restore()
         run.say(f"continuing after {_reached(state)}")
+
+    steps = StepsFile(run.folder / STEPS, step=state.step)
 
     def on_advance(stop: bool) -> None:
         if stop:
@@ -183,7 +194,7 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
         if found is not None:
             run.say(f"  recall@1 on {selector.where}: {100 * found:.2f} %")
 
-    train(setting, state, on_advance=on_advance, on_epoch=on_epoch)
+    train(setting, state, on_advance=on_advance, on_epoch=on_epoch, on_measured=steps.add)
     saver.save(state)
     if state.average is not None:
         network.load_state_dict(state.evaluated.state_dict(), strict=True)

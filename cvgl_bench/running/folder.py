@@ -12,8 +12,11 @@ from cvgl_bench.foundation.whole_files import remove_unfinished
 from cvgl_bench.scoring.results import RESULT
 from cvgl_bench.training.selection import BEST, BEST_EPOCH
 
-WEIGHTS, STATE, LOSSES, REQUEST = ("weights.safetensors", "state.safetensors", "losses.csv", "options.yaml")
+WEIGHTS, STATE, REQUEST = "weights.safetensors", "state.safetensors", "options.yaml"
 """Names of the files in a run folder, beside its record and its outcome."""
+
+LOSSES, STEPS = "losses.csv", "steps.csv"
+"""What training measured: a row an epoch, and a row every few steps."""
 
 
 def make_folder(folder: Path) -> None:

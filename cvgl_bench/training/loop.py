@@ -15,6 +15,7 @@ from cvgl_bench.embedding.images import autocast_type
 from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.training.interruption import Interruption
+from cvgl_bench.training.monitor import Measured, Monitor
 from cvgl_bench.training.optimizer import make_optimizer
 from cvgl_bench.training.sampling.epoch import epoch_batches
 from cvgl_bench.training.setting import Setting, Training
@@ -47,11 +48,13 @@ def train(
     *,
     on_advance: Callable[[bool], None],
     on_epoch: Callable[[Losses, float], None],
+    on_measured: Callable[[Measured], None],
 ) -> None:
     """Run what remains of the epoch in progress and the epochs after it.
 
     `on_epoch(losses, seconds)` is called after an epoch's last step; the epoch counts as finished when it
-    returns. `on_advance(stop)` is called after each step and epoch. Asked to end by Ctrl-C or SIGTERM,
+    returns. `on_advance(stop)` is called after each step and epoch, `on_measured(row)` before it every
+    `setting.log_every` steps of an epoch and after its last one. Asked to end by Ctrl-C or SIGTERM,
     it finishes the step, calls `on_advance(True)` and raises KeyboardInterrupt. Raises TrainingError
     for a loss that is not finite.
     """
@@ -64,7 +67,8 @@ def train(
         workers=setting.workers,
         device=setting.device,
     )
-    began = time.perf_counter() - state.seconds
+    state.started_at = time.perf_counter() - state.seconds
+    monitor = Monitor(setting, state, on_measured)
     while state.epoch < setting.options.epochs:
         rows = epoch_batches(setting, state, state.epoch + 1)
         batches.fill(state.epoch + 1, rows[state.batch :])
@@ -72,10 +76,11 @@ def train(
         with Interruption() as interruption, progress(len(rows), title) as bar:
             bar.advance(state.batch)
             state.network.train()
-            for batch in loader:
+            monitor.begin_epoch(len(rows))
+            for batch in monitor.timed(loader):
                 train_batch(setting, state, batch, steps=len(rows))
-                state.seconds = time.perf_counter() - began
-                bar.advance()
+                monitor.step()
+                bar.advance(note=monitor.note)
                 if interruption.asked:
                     break
                 on_advance(False)
@@ -83,7 +88,7 @@ def train(
             on_advance(True)
             raise KeyboardInterrupt
         on_epoch(mean_losses(state), state.seconds - state.epoch_began_s)
-        state.seconds = time.perf_counter() - began
+        state.tick()
         state.finish_epoch()
         on_advance(False)
 

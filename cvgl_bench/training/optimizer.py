@@ -71,6 +71,11 @@ def schedule_of(options: TrainingOptions, *, epoch_steps: int) -> Schedule:
     )
 
 
+def rate_at(options: TrainingOptions, step: int, *, epoch_steps: int) -> float:
+    """Return the learning rate of a step (from 0) in a run whose epochs have so many."""
+    return peak_rate(options) * schedule_of(options, epoch_steps=epoch_steps).at(step)
+
+
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Let the next step go at a rate, in each group times the group's factor."""
     for group in optimizer.param_groups:

@@ -156,6 +156,9 @@ class MachineOptions:
     recompute: bool = option(
         False, "Recompute activations instead of keeping them: a fraction of the memory, the same result."
     )
+    log_every: int = option(
+        20, "Steps between two rows of steps.csv: losses, rate, pairs a second, waiting.", least=1
+    )
     store_gb: float = option(
         20.0, "Gigabytes on disk for embeddings, the least used going first; 0 keeps none.", least=0
     )

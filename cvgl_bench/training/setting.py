@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,19 @@ from torch import Tensor, nn
 from cvgl_bench.data.splits import Split
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.training.options import TrainingOptions
+
+
+@dataclass
+class Recent:
+    """What the steps since the last measurement add up to."""
+
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    """Sum of every loss term over them."""
+    steps: int = 0
+    began_s: float = 0.0
+    """What `Training.seconds` was when the first of them began."""
+    waited_s: float = 0.0
+    """Time that the loop waited for their data."""
 
 
 @dataclass
@@ -41,6 +55,13 @@ class Training:
     """Time that training took so far, interruptions left out."""
     epoch_began_s: float = 0.0
     """What `seconds` was when the epoch in progress began."""
+    recent: Recent = field(default_factory=Recent)
+    started_at: float = field(default_factory=time.perf_counter)
+    """When training would have started, had it never been interrupted; by the clock of this process."""
+
+    def tick(self) -> None:
+        """Bring `seconds` up to the moment."""
+        self.seconds = time.perf_counter() - self.started_at
 
     @property
     def evaluated(self) -> nn.Module:
@@ -62,5 +83,7 @@ class Setting:
     options: TrainingOptions
     device: torch.device
     workers: int
+    log_every: int
+    """Steps between two measurements."""
     say: Callable[[str], None]
     """Tells the person who waits what was found."""

@@ -16,12 +16,15 @@ from cvgl_bench.foundation.errors import CheckpointError, in_one_line
 from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
 from cvgl_bench.training.loop import mean_losses
 from cvgl_bench.training.optimizer_state import optimizer_state, restore_optimizer
-from cvgl_bench.training.setting import Training
+from cvgl_bench.training.setting import Recent, Training
 
-NETWORK, AVERAGE, OPTIMIZER, SUMS = "network.", "average.", "optimizer.", "sums."
+NETWORK, AVERAGE, OPTIMIZER, SUMS, RECENT = ("network.", "average.", "optimizer.", "sums.", "recent.")
 
 NUMBERS = ("epoch", "step", "batch", "chunk", "seconds", "epoch_began_s")
 """Fields of `Training` that travel in the JSON tensor."""
+
+RECENT_NUMBERS = ("steps", "began_s", "waited_s")
+"""The same of `Recent`."""
 
 TRAINING_PER_SAVE = 50
 """Training goes on for this many times what a save took before the next: saving costs 2 % at most."""
@@ -56,12 +59,14 @@ def save_state(state: Training, path: Path) -> None:
     if state.average is not None:
         tensors |= {AVERAGE + name: tensor for name, tensor in state.average.module.state_dict().items()}
     tensors |= {SUMS + name: value for name, value in state.sums.items()}
+    tensors |= {RECENT + name: value for name, value in state.recent.sums.items()}
     if state.neighbours is not None:
         tensors["neighbours"] = torch.from_numpy(state.neighbours)
     tensors["rng"] = torch.get_rng_state()
     if (device := _device(state)).type == "cuda":
         tensors["rng_cuda"] = torch.cuda.get_rng_state(device)
     numbers = {name: getattr(state, name) for name in NUMBERS}
+    numbers["recent"] = {name: getattr(state.recent, name) for name in RECENT_NUMBERS}
     numbers["optimizer"] = of_optimizer
     numbers |= {"scaler": state.scaler.state_dict(), "random": random.getstate(), "numpy": _numpy_state()}
     tensors["numbers"] = torch.frombuffer(bytearray(json.dumps(numbers).encode()), dtype=torch.uint8)
@@ -80,11 +85,12 @@ def restore_state(state: Training, path: Path) -> None:
         state.scaler.load_state_dict(numbers["scaler"])
         for name in NUMBERS:
             setattr(state, name, numbers[name])
+        state.recent = Recent(_on_device(state, tensors, RECENT), **numbers["recent"])
         _restore_generators(state, tensors, numbers)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         reason = in_one_line(error)
         raise CheckpointError(f"{path} is not a training state of this run: {reason}") from None
-    state.sums = {name: value.to(_device(state)) for name, value in _under(tensors, SUMS).items()}
+    state.sums = _on_device(state, tensors, SUMS)
     if "neighbours" in tensors:
         state.neighbours = tensors["neighbours"].numpy().astype(np.int64)
 
@@ -109,6 +115,10 @@ def _numpy_state() -> list[Any]:
 
 def _device(state: Training) -> torch.device:
     return state.optimizer.param_groups[0]["params"][0].device
+
+
+def _on_device(state: Training, tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name: value.to(_device(state)) for name, value in _under(tensors, prefix).items()}
 
 
 def _under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -12,7 +12,7 @@ from cvgl_bench.embedding.images import autocast, autocast_type
 from cvgl_bench.method import ActsAfterSteps, Context
 from cvgl_bench.networks.memory import RECOMPUTE_ADVICE, enough_memory
 from cvgl_bench.training.gradients import Before, Tensors, backward, normalises
-from cvgl_bench.training.optimizer import peak_rate, schedule_of, set_rate, trained_parameters
+from cvgl_bench.training.optimizer import rate_at, set_rate, trained_parameters
 from cvgl_bench.training.setting import Setting, Training
 from cvgl_bench.training.sharpness import sharp_gradient
 
@@ -56,8 +56,10 @@ def train_batch(setting: Setting, state: Training, batch: Tensors, *, steps: int
         if state.average is not None:
             state.average.update(state.network, step=state.step)
     for name, value in terms.items():
-        state.sums[name] = state.sums.get(name, 0) + value.detach().float()
+        for sums in (state.sums, state.recent.sums):
+            sums[name] = sums.get(name, 0) + value.detach().float()
     state.batch += 1
+    state.recent.steps += 1
 
 
 def _followed_gradient(
@@ -112,8 +114,7 @@ def _gradients(
 
 def _step(setting: Setting, state: Training, *, epoch_steps: int) -> None:
     options, optimizer = setting.options, state.optimizer
-    schedule = schedule_of(options, epoch_steps=epoch_steps)
-    set_rate(optimizer, peak_rate(options) * schedule.at(state.step))
+    set_rate(optimizer, rate_at(options, state.step, epoch_steps=epoch_steps))
     state.scaler.unscale_(optimizer)
     parameters = trained_parameters(optimizer)
     if options.clip_value is not None:

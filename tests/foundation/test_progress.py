@@ -33,6 +33,30 @@ def test_then_one_line_every_half_minute_with_rate_and_time_left(clock, capsys):
     ]
 
 
+def test_a_line_ends_with_what_else_there_is_to_say_which_is_asked_for_it_alone(clock, capsys):
+    asked = []
+    with progress(4, "train") as bar:
+        capsys.readouterr()
+        for _ in range(4):
+            clock[0] += 20.0
+            bar.advance(note=lambda: asked.append(clock[0]) or "loss 2.5")
+    assert capsys.readouterr().err.splitlines() == [
+        "train: 2 of 4 (50 %), 0.05/s, 0:40 left, loss 2.5",
+        "train: 4 of 4 (100 %), 0.05/s, 0:00 left, loss 2.5",
+    ]
+    assert asked == [140.0, 180.0]
+
+
+def test_a_bar_asks_for_it_once_a_second(clock, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True)
+    with progress(40, "train") as bar:
+        for _ in range(40):
+            clock[0] += 0.25
+            bar.advance(note=lambda: asked.append(clock[0]) or "loss 2.5")
+    assert len(asked) == 10
+
+
 def test_without_a_total_only_what_is_done_is_said(clock, capsys):
     with progress(None, "rank references") as bar:
         clock[0] += 60

@@ -10,6 +10,8 @@ OPTIMIZER = "cvgl_bench/training/optimizer.py"
 OPTIMIZER_STATE = "cvgl_bench/training/optimizer_state.py"
 SHARPNESS = "cvgl_bench/training/sharpness.py"
 SETTING = "cvgl_bench/training/setting.py"
+MONITOR = "cvgl_bench/training/monitor.py"
+STEPS_FILE = "cvgl_bench/training/steps_file.py"
 EPOCH = "cvgl_bench/training/sampling/epoch.py"
 GRADIENTS = "cvgl_bench/training/gradients.py"
 STATE = "cvgl_bench/training/state.py"
@@ -28,6 +30,8 @@ TESTS = (
     "tests/training/test_optimizer_options.py",
     "tests/training/test_optimizer_state.py",
     "tests/training/methods",
+    "tests/training/test_monitor.py",
+    "tests/training/test_steps_file.py",
     "tests/training/test_state.py",
     "tests/training/test_selection.py",
     "tests/training/test_schedule.py",
@@ -62,15 +66,15 @@ MUTANTS = (
         "decay where the first parameter is a matrix",
     ),
     Mutant(
-        STEP,
-        "peak_rate(options) * schedule.at(state.step)",
+        OPTIMIZER,
+        "peak_rate(options) * schedule_of(options, epoch_steps=epoch_steps).at(step)",
         "peak_rate(options)",
         "no schedule",
     ),
     Mutant(
         STEP,
-        "schedule.at(state.step)",
-        "schedule.at(state.epoch * epoch_steps)",
+        "rate_at(options, state.step, epoch_steps",
+        "rate_at(options, state.epoch * epoch_steps, epoch_steps",
         "schedule by epoch, not by step",
     ),
     Mutant(
@@ -444,5 +448,54 @@ MUTANTS = (
         "    after.restore()\n",
         "",
         "running statistics of the worst weights nearby",
+    ),
+    Mutant(
+        MONITOR,
+        "state.batch % self._setting.log_every == 0 or state.batch == self._epoch_steps",
+        "state.batch % self._setting.log_every == 0",
+        "an epoch's last steps measured with the next one's first",
+    ),
+    Mutant(
+        MONITOR,
+        "            self._state.recent.waited_s += perf_counter() - began\n",
+        "",
+        "no time spent waiting for data",
+    ),
+    Mutant(
+        MONITOR,
+        "value / recent.steps for",
+        "value / state.batch for",
+        "losses of the latest steps over those of the epoch",
+    ),
+    Mutant(
+        MONITOR,
+        "        if state.batch == 0:\n            state.recent = Recent(began_s=state.seconds)\n",
+        "",
+        "validation in the time of the steps after it",
+    ),
+    Mutant(
+        MONITOR,
+        "return _in_short(self._measure()) if self._state.recent.steps else self._last",
+        "self._last = _in_short(self._measure()) if self._state.recent.steps else self._last\n"
+        "        self._on_measured({})\n        return self._last",
+        "a row for every line that somebody reads",
+    ),
+    Mutant(
+        STATE,
+        '        state.recent = Recent(_on_device(state, tensors, RECENT), **numbers["recent"])\n',
+        "",
+        "resuming without what was measured since the last row",
+    ),
+    Mutant(
+        STEPS_FILE,
+        'if int(row["step"]) <= step]',
+        "]",
+        "rows of steps that a resumed run takes again",
+    ),
+    Mutant(
+        STEPS_FILE,
+        '.rpartition("\\n")',
+        '.rpartition("\\0")[::-1]',
+        "half a row read as a whole one",
     ),
 )

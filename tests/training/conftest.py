@@ -61,12 +61,18 @@ class Step:
 class Recorded:
     """A training run in memory and what each of its steps left behind."""
 
-    def __init__(self, split, method=None, **options):
+    def __init__(self, split, method=None, *, log_every=3, **options):
         self.method = method or Probe()
         self.split, self.options = split, TrainingOptions(**options)
-        self.said, self.steps, self.epochs, self.scales = [], [], [], []
+        self.said, self.steps, self.epochs, self.scales, self.measured = [], [], [], [], []
         self.setting = Setting(
-            self.method, split, self.options, torch.device("cpu"), workers=0, say=self.said.append
+            self.method,
+            split,
+            self.options,
+            torch.device("cpu"),
+            workers=0,
+            log_every=log_every,
+            say=self.said.append,
         )
         torch.manual_seed(self.options.seed)
         self.state = start(self.setting, self.method.build())
@@ -85,6 +91,7 @@ class Recorded:
             self.state,
             on_advance=on_advance,
             on_epoch=lambda losses, seconds: self.epochs.append(losses),
+            on_measured=self.measured.append,
         )
         return self
 

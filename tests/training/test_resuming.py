@@ -31,6 +31,7 @@ from cvgl_bench.training.sampling import epoch
 from ..conftest import MeanColour
 
 EPOCHS, STEPS, KILLS = 4, 16, 4
+LOG_EVERY = 2
 
 
 class Killed(BaseException):
@@ -86,6 +87,7 @@ class World:
             "learning_rate": 0.05,
             "workers": 0,
             "device": "cpu",
+            "log_every": LOG_EVERY,
             **options,
         }
         request = Request("colours", str(self._card), "cross", data_root=self._root, values={"--set": values})
@@ -108,7 +110,10 @@ class World:
         """Return what a run leaves: weights, losses without times, ranking, metrics."""
         folder = self.folder / name
         rows = list(csv.DictReader((folder / "losses.csv").read_text().splitlines()))
+        steps = list(csv.DictReader((folder / "steps.csv").read_text().splitlines()))
+        timed = ("pairs_per_s", "waiting_share")
         return SimpleNamespace(
+            steps=[{k: v for k, v in row.items() if k not in timed} for row in steps],
             files={path.name for path in folder.iterdir()},
             weights=read_tensors(folder / "weights.safetensors"),
             losses=[{k: v for k, v in row.items() if k != "seconds"} for row in rows],
@@ -121,6 +126,8 @@ class World:
         for key, tensor in first.weights.items():
             assert torch.equal(tensor, second.weights[key]), key
         assert first.losses == second.losses
+        assert first.steps == second.steps
+        assert len({row["step"] for row in first.steps}) == len(first.steps) >= 2 * EPOCHS
         assert [row["epoch"] for row in first.losses] == [str(n + 1) for n in range(EPOCHS)]
         np.testing.assert_array_equal(first.scores, second.scores)
         assert first.metrics == second.metrics
@@ -291,6 +298,8 @@ def test_one_bit_of_the_state_is_enough(world, count, tmp_path):
         ("best.json", b'{"epoch": "x", "recall@1": 1}'),
         ("losses.csv", b"\xff\xfe"),
         ("losses.csv", b"epoch\nfirst\n"),
+        ("steps.csv", b"\xff\xfe\n"),
+        ("steps.csv", b"step\nfirst\n"),
         ("options.yaml", b"id: ../../evil\n"),
         ("options.yaml", b"[1, 2]\n"),
         ("options.yaml", b"a: &a [*a]\n"),
