@@ -32,7 +32,7 @@ from cvgl_bench.running.run import Run
 from cvgl_bench.scoring.results import Result, Selection, write_result
 from cvgl_bench.training.loop import Losses, start, train
 from cvgl_bench.training.losses_file import LossesFile
-from cvgl_bench.training.selection import Selector
+from cvgl_bench.training.selection import Selector, parted
 from cvgl_bench.training.setting import Setting, Training
 from cvgl_bench.training.state import Saver, restore_state
 from cvgl_bench.training.step import training_facts
@@ -112,7 +112,9 @@ def choose_device(name: str) -> torch.device:
 
 
 def _check_task(run: Run) -> None:
-    """Find missing images now rather than hours into training."""
+    """Find missing images, and what cannot be held out, now rather than hours into training."""
+    if run.trains:
+        parted(run.task, run.options.training)
     if not run.method.needs_images:
         return
     check_images(run.task.test)

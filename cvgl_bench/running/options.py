@@ -72,7 +72,9 @@ def resolve_run_options(
         for key, value in assigned.items():
             section, name = _locate_option(key, sections)
             layers[section].append(Layer(origin, {name: value}))
-    if saved is not None:
+    if saved is None:
+        _drop_stale_claim(layers, {recipe.name for recipe in recipes if recipe is not None})
+    else:
         layers = {section: _brought_up(sections[section], layers[section], saved) for section in sections}
     resolved: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -80,6 +82,26 @@ def resolve_run_options(
         resolved[section], found = resolve(cls, layers[section], prefix=f"{section}.")
         origins |= {f"{section}.{name}": origin for name, origin in found.items()}
     return RunOptions(**resolved, origins=origins)
+
+
+FREE = {"tuned_on", "tries", "seed", "select", "validation_city", "validation_fraction", "validate_every"}
+"""Options of training that may be set over a recipe without making another setting of it."""
+
+
+def _drop_stale_claim(layers: dict[str, list[Layer]], recipes: set[str]) -> None:
+    """Take back what a layer says of how the settings were chosen where a later one sets others.
+
+    recipes: origins that belong together, the data set's recipe and that of the published code.
+    """
+    training = layers["training"]
+    claims = [number for number, layer in enumerate(training) if "tuned_on" in layer.values]
+    if not claims:
+        return
+    before = recipes | {layer.origin for layer in training[: claims[-1] + 1]}
+    changes = [layer for layer in training if not FREE.issuperset(layer.values)]
+    later = [layer.origin for layer in [*changes, *layers["method"]] if layer.origin not in before]
+    if later:
+        training.append(Layer(later[-1], {"tuned_on": "unknown", "tries": None}))
 
 
 def _brought_up(cls: type, layers: list[Layer], saved: str) -> list[Layer]:

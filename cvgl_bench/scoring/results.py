@@ -107,10 +107,14 @@ class MethodRecord(_Record):
 
 
 class Selection(_Record):
-    """How the reported epoch was chosen; on the test split only if the run said so."""
+    """How the reported epoch was chosen; on the test split only if the run said so.
 
-    rule: Literal["last", "validation", "test", "none"]
+    city: the training city that was left out to choose it, where one was.
+    """
+
+    rule: Literal["last", "validation", "validation-city", "test", "none"]
     epoch: int | None = None
+    city: str | None = None
 
 
 class Result(_Record):

@@ -104,14 +104,27 @@ class TrainingOptions:
         "Keep a query's semi-positives and further true references out of its batch, where they would be "
         "false negatives.",
     )
-    select: Literal["last", "validation", "test"] = option(
-        "last", "Epoch to report: the last, or the best on held-out training tiles, or on the test split."
+    select: Literal["last", "validation", "validation-city", "test"] = option(
+        "last",
+        "Epoch to report: the last, or the best on held-out training tiles, on a training city left out, or "
+        "on the test split.",
     )
     validation_fraction: float = option(
         0.1, "Share of the training tiles held out where `select` is validation.", least=0, most=0.5
     )
+    validation_city: str | None = option(
+        None,
+        "Training city left out where `select` is validation-city; none takes the last by name.",
+        earlier=None,
+    )
     validate_every: int = option(1, "Epochs between validations where `select` is not last.", least=1)
     seed: int = option(1, "Seed of initial weights, batches and augmentation.", least=0)
+    tuned_on: Literal["unknown", "none", "published", "validation", "test"] = option(
+        "unknown",
+        "By what these settings were chosen: nothing, a publication, validation, or the test split.",
+        earlier="unknown",
+    )
+    tries: int | None = option(None, "Settings that were compared to choose these.", least=1, earlier=None)
 
     def __post_init__(self) -> None:
         _check_optimizer(self.optimizer)

@@ -1,4 +1,4 @@
-"""Choosing the epoch to report: the last one, or the best on held-out tiles, or on the test split."""
+"""Choosing the epoch to report: the last, or the best on held-out tiles, on a city, or on the test split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 from cvgl_bench.data.splits import Split, Task
 from cvgl_bench.evaluation.evaluate import Place, evaluate
 from cvgl_bench.evaluation.options import EvaluationOptions
-from cvgl_bench.foundation.errors import CheckpointError, TrainingError
+from cvgl_bench.foundation.errors import CheckpointError, TrainingError, suggest
 from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.method import Method
 from cvgl_bench.networks.checkpoints import read_tensors, save_tensors
@@ -37,16 +37,15 @@ class Selector:
         self._place, self._folder = place, folder
         self._best = -1.0
         self._best_epoch: int | None = None
-        self.train_split, self._held_out = task.train, None
-        if options.select == "validation":
-            self.train_split, self._held_out = hold_out(
-                task.train, options.validation_fraction, seed=options.seed
-            )
-        elif options.select == "test":
-            self._held_out = task.test
-        self.where = {"validation": "held-out training tiles", "test": "the test split"}.get(
-            options.select, ""
-        )
+        self.train_split, self._held_out = parted(task, options)
+        self._city: str | None = None
+        if options.select == "validation-city" and self._held_out is not None:
+            self._city = str(self._held_out.queries["city"].iloc[0])
+        self.where = {
+            "validation": "held-out training tiles",
+            "validation-city": f"{self._city}, which is left out of training",
+            "test": "the test split",
+        }.get(options.select, "")
 
     @property
     def validates(self) -> bool:
@@ -85,7 +84,42 @@ class Selector:
         if self._best_epoch is None:
             return Selection(rule="last", epoch=last_epoch)
         network.load_state_dict(read_tensors(self._folder / BEST), strict=True)
-        return Selection(rule=self._options.select, epoch=self._best_epoch)
+        return Selection(rule=self._options.select, epoch=self._best_epoch, city=self._city)
+
+
+def parted(task: Task, options: TrainingOptions) -> tuple[Split, Split | None]:
+    """Return what to train on, and what epochs are compared on, None where they are not.
+
+    Raises TrainingError where there is nothing to hold out.
+    """
+    if options.select == "validation":
+        return hold_out(task.train, options.validation_fraction, seed=options.seed)
+    if options.select == "validation-city":
+        return leave_out(task.train, options.validation_city)
+    return task.train, task.test if options.select == "test" else None
+
+
+def leave_out(split: Split, city: str | None) -> tuple[Split, Split]:
+    """Return (training, validation) splits of all cities but one, and of that one with all its tiles.
+
+    city: None for the last by name.
+    """
+    cities = sorted(split.queries["city"].unique())
+    if len(cities) < 2:
+        raise TrainingError(
+            f"select=validation-city leaves a training city out, but {split.name} trains on {cities[0]} "
+            "alone. Set select=validation or select=last."
+        )
+    if city is None:
+        city = cities[-1]
+    if city not in cities:
+        raise TrainingError(
+            f"validation_city is '{city}', but {split.name} does not train on it.{suggest(city, cities)} "
+            f"It trains on {', '.join(cities)}."
+        )
+    held = split.queries["city"].to_numpy(str) == city
+    tiles = np.flatnonzero(split.references["city"].to_numpy(str) == city)
+    return _part(split, ~held, "train"), _part(split, held, "validation", references=tiles)
 
 
 def hold_out(split: Split, fraction: float, *, seed: int) -> tuple[Split, Split]:

@@ -106,7 +106,7 @@ def test_a_bare_name_is_enough_where_it_is_unique(tmp_path):
         ({"hue": 1.5}, "at most 1"),
         ({"epochs": True}, "takes int"),
         ({"learning_rate": float("nan")}, "finite"),
-        ({"select": "best"}, "last | validation | test"),
+        ({"select": "best"}, "last | validation | validation-city | test"),
     ],
 )
 def test_a_wrong_option_is_refused_with_what_it_takes(tmp_path, values, message):
@@ -120,3 +120,23 @@ def test_values_are_those_that_were_resolved(tmp_path):
     values = options.values()
     assert values["training"]["epochs"] == 5
     assert list(values) == ["training", "method", "evaluation", "machine"]
+
+
+RECIPE = "training: {epochs: 3, tuned_on: validation, tries: 9}\nmethod: {hue: 0.1}"
+
+
+@pytest.mark.parametrize("free", [{}, {"training.seed": 2}, {"select": "validation-city"}, {"top": 50}])
+def test_a_recipe_says_how_it_was_tuned(tmp_path, free):
+    (tmp_path / "vigor.yaml").write_text(RECIPE)
+    training = resolve(tmp_path, **free).training
+    assert (training.tuned_on, training.tries) == ("validation", 9)
+
+
+@pytest.mark.parametrize("changed", [{"epochs": 4}, {"hue": 0.2}, {"learning_rate": 0.1, "hue": 0.2}])
+def test_other_settings_than_the_recipes_are_not_tuned_as_it_says(tmp_path, changed):
+    (tmp_path / "vigor.yaml").write_text(RECIPE)
+    training = resolve(tmp_path, **changed).training
+    assert (training.tuned_on, training.tries) == ("unknown", None)
+    config = tmp_path / "mine.yaml"
+    config.write_text("training: {epochs: 5, tuned_on: none}")
+    assert resolve(tmp_path, config).training.tuned_on == "none"

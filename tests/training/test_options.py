@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from cvgl_bench.data import cards, layouts
 from cvgl_bench.evaluation.evaluate import Place
 from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.foundation.errors import OptionError
+from cvgl_bench.foundation.options import Layer, resolve
+from cvgl_bench.plugins import load_plugins
 from cvgl_bench.ranking import neighbours
 from cvgl_bench.training.options import TrainingOptions
 from cvgl_bench.training.sampling import gps_neighbours, neighbour_batches, random_batches
@@ -17,6 +21,8 @@ from cvgl_bench.training.selection import Selector
 
 from .conftest import Probe, Recorded, task_of
 
+CITIES = ["Aa", "Bb"]
+"""Of the world of noise."""
 QUICK = {"epochs": 1, "batch_size": 4, "sampling": "random", "warmup_epochs": 0.0, "learning_rate": 0.01}
 
 
@@ -212,6 +218,19 @@ def test_validation_fraction__is_the_share_of_training_tiles_held_out(task, tmp_
     assert len(held.train_split) == 2 * (9 - tiles)
 
 
+@pytest.mark.parametrize("city", CITIES)
+def test_validation_city__is_the_training_city_left_out(noise_world, tmp_path, city):
+    card, root = noise_world
+    both = layouts.read_task(cards.read_card(card), "same", root, layouts=load_plugins([]).layouts)
+    held = selector(both, tmp_path, select="validation-city", validation_city=city)
+    assert held.validates and set(held.train_split.queries["city"]) == {
+        other for other in CITIES if other != city
+    }
+    assert held.where == f"{city}, which is left out of training"
+    last = selector(both, tmp_path, select="validation-city")
+    assert set(last.train_split.queries["city"]) == {"Aa"}
+
+
 @pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (4, [4, 5])])
 def test_validate_every__is_how_many_epochs_pass_between_validations(task, tmp_path, every, epochs):
     test = selector(task, tmp_path, select="test", validate_every=every, epochs=5)
@@ -238,3 +257,16 @@ def test_seed__gives_every_epoch_batches_and_noise_of_its_own(train_split):
         for row, image in zip(rows, images, strict=True):
             noise.setdefault(row, []).append(tuple(image.tolist()))
     assert all(len(set(images)) == len(images) for images in noise.values())
+
+
+@pytest.mark.parametrize("claim", [{"tuned_on": "test"}, {"tuned_on": "validation", "tries": 9}])
+def test_tuned_on__says_where_settings_come_from_and_changes_nothing(train_split, claim):
+    plain, claimed = trained(train_split), trained(train_split, **claim)
+    assert [step.sums for step in plain.steps] == [step.sums for step in claimed.steps]
+
+
+@pytest.mark.parametrize("tries", [0, -1, 1.5])
+def test_tries__is_a_number_of_settings(tries):
+    assert resolve(TrainingOptions, [Layer("recipe", {"tries": 12})])[0].tries == 12
+    with pytest.raises(OptionError, match="tries"):
+        resolve(TrainingOptions, [Layer("recipe", {"tries": tries})])

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.plugins import load_plugins
 from cvgl_bench.training.options import TrainingOptions
-from cvgl_bench.training.selection import Selector, hold_out
+from cvgl_bench.training.selection import Selector, hold_out, leave_out
 
 from ..conftest import MeanColour
 
@@ -80,3 +82,42 @@ def test_the_best_epoch_is_the_one_that_is_reported(task, tmp_path, restored):
     selection = first.finish(last, 4)
     assert (selection.rule, selection.epoch) == ("test", 2)
     assert torch.equal(last.weight, network(3).weight)
+
+
+def test_a_city_left_out_is_validated_with_all_its_tiles(train_split):
+    cities = sorted(train_split.queries["city"].unique())
+    training, validation = leave_out(train_split, None)
+    assert set(validation.queries["city"]) == {cities[-1]} == set(validation.references["city"])
+    assert len(validation.references) == np.sum(train_split.references["city"] == cities[-1])
+    assert set(training.queries["city"]) == set(cities[:-1])
+    assert len(training) + len(validation) == len(train_split)
+    named = train_split.references["name"].to_numpy()[train_split.truth]
+    held = train_split.queries["city"] == cities[-1]
+    assert validation.references["name"].to_numpy()[validation.truth].tolist() == named[held].tolist()
+    assert set(leave_out(train_split, cities[0])[1].queries["city"]) == {cities[0]}
+
+
+def test_a_city_that_cannot_be_left_out_is_refused_in_one_line(train_split):
+    cities = sorted(train_split.queries["city"].unique())
+    with pytest.raises(TrainingError, match=f"does not train on it.*Did you mean '{cities[0]}'") as caught:
+        leave_out(train_split, cities[0] + "x")
+    assert "\n" not in str(caught.value)
+    alone, _ = leave_out(train_split, cities[-1])
+    while len(set(alone.queries["city"])) > 1:
+        alone, _ = leave_out(alone, None)
+    with pytest.raises(TrainingError, match=f"trains on {cities[0]} alone.*select=validation or") as caught:
+        leave_out(alone, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_city_that_chose_the_epoch_is_recorded(task, train_split, tmp_path):
+    task = dataclasses.replace(task, train=train_split)
+    options = TrainingOptions(select="validation-city", epochs=1)
+    place = Place(torch.device("cpu"), workers=0)
+    selector = Selector(MeanColour(None), task, options, EvaluationOptions(), place, tmp_path)
+    network = MeanColour(None).build()
+    assert selector.validate(network, 1) is not None
+    city = sorted(task.train.queries["city"].unique())[-1]
+    assert city not in set(selector.train_split.queries["city"]) and city in selector.where
+    selection = selector.finish(network, 1)
+    assert (selection.rule, selection.epoch, selection.city) == ("validation-city", 1, city)

@@ -11,7 +11,7 @@ from cvgl_bench.data.splits import AREA_SPLITS, split_title
 from cvgl_bench.report.leaderboard.boards import MAIN_METRIC, Board, BoardRow
 from cvgl_bench.report.leaderboard.estimates import NO_VALUE, print_estimate, print_value
 from cvgl_bench.report.leaderboard.published import COLUMNS, Published, PublishedRow
-from cvgl_bench.report.leaderboard.settings import differing_options, seed_of
+from cvgl_bench.report.leaderboard.settings import differing_options, seed_of, tuning_of
 from cvgl_bench.report.leaderboard.training_cost import COLUMNS as COST_COLUMNS
 from cvgl_bench.report.leaderboard.training_cost import is_known, training_cost
 from cvgl_bench.scoring.results import Result
@@ -38,7 +38,7 @@ SUMMARY_NUMBERS = {
 """Numbers of `Result.summary` that end the table by decentrality, with their headings."""
 
 WORDS = {"Method", "group", "Data set", "Split", "Best measured", "Source", "Seeds", "Code", "Commit"}
-WORDS |= {"Device"}
+WORDS |= {"Device", "Tuned on"}
 """Columns of words, flush left; the others hold figures."""
 
 ESCAPED = {
@@ -62,8 +62,9 @@ alone. Rows that share a letter in `group` cannot be told apart by their interva
 which pairs the queries, may tell more apart. `cities` holds the least and the greatest recall@1 by city and
 `sd` its standard deviation over the seeds. Ties count against the method. `hit_rate` asks that nothing but
 the covers reaches the positive's score, `covered@1` that the best reference covers the query: they are
-different metrics. Seeds link to the records. The epoch was not chosen on the test split unless a heading
-says so."""
+different metrics. `Tuned on` says by what the settings were chosen, and among how many: what was tuned on
+the test split is optimistic. Seeds link to the records. The epoch was not chosen on the test split unless a
+heading says so."""
 
 EARLIER_INTERVALS = """\
 Intervals by redrawing tiles, before dependence between tiles was looked for: {rows}."""
@@ -173,15 +174,23 @@ def _subject(board: Board) -> str:
 def _main_table(board: Board, metrics: Sequence[str]) -> str:
     labels = _labels(board)
     several = any(len(row.runs) > 1 for row in board.rows)
-    headers = ["Method", "group", *metrics, "cities", *(["sd"] if several else []), "Seeds", "Code", "Commit"]
+    spread = ["sd"] if several else []
+    headers = ["Method", "group", *metrics, "cities", *spread, "Tuned on", "Seeds", "Code", "Commit"]
     rows = []
     for label, letters, row in zip(labels, board.letters, board.rows, strict=True):
         deviation = [print_value(row.deviation(MAIN_METRIC), row.unit(MAIN_METRIC))] if several else []
         code = _text(f"{row.method.distribution} {row.method.version}".strip()) or NO_VALUE
         estimates = [print_estimate(row.estimate(metric), row.unit(metric)) for metric in metrics]
         cities = _city_range(row)
-        rows.append([label, letters, *estimates, cities, *deviation, _seed_links(row), code, _commits(row)])
+        origin = [_tuning(row), _seed_links(row), code, _commits(row)]
+        rows.append([label, letters, *estimates, cities, *deviation, *origin])
     return _table(headers, rows)
+
+
+def _tuning(row: BoardRow) -> str:
+    """Return by what the settings of a row were chosen."""
+    found = dict.fromkeys(_text(tuning) for run in row.runs if (tuning := tuning_of(run)))
+    return ", ".join(found) or NO_VALUE
 
 
 def _city_range(row: BoardRow) -> str:

@@ -15,13 +15,16 @@ from cvgl_bench.training.options import TrainingOptions
 IRRELEVANT_OPTIONS = frozenset(
     {
         "training.seed",
+        "training.tuned_on",
+        "training.tries",
         "method.seed",
         "evaluation.embed_batch_size",
         "evaluation.rank_precision",
         "evaluation.top",
     }
 )
-"""Options in which two runs of one row may differ: the seed, and what does not change a rank."""
+"""Options in which two runs of one row may differ: the seed, what does not change a rank, and where the
+settings come from."""
 
 SWITCHED_OFF = {"training.published_batch_size": "training.scale_rate", "training.rho": "training.sharpness"}
 """Options that change nothing while another one is 'none'."""
@@ -60,6 +63,16 @@ def seed_of(result: Result) -> int | None:
     """Return the seed of a run: of its training, or of a method that needs none."""
     options = flat(result.options)
     return options.get("training.seed", options.get("method.seed"))
+
+
+def tuning_of(result: Result) -> str:
+    """Return by what the settings of a run were chosen and among how many; empty where it does not say."""
+    training = result.options.get("training")
+    training = training if isinstance(training, dict) else {}
+    tuned_on, tries = training.get("tuned_on"), training.get("tries")
+    if not isinstance(tuned_on, str) or tuned_on == "unknown":
+        return ""
+    return f"{tuned_on} ({tries} tries)" if isinstance(tries, int) else tuned_on
 
 
 def differing_options(results: Sequence[Result]) -> list[str]:
