@@ -227,7 +227,8 @@ def write_run(make_outcome, tmp_path):
         noise = 0.05 * np.random.default_rng(seed).standard_normal(240)
         wrong = hardness + noise > share
         distance_m = np.where(wrong, 100 + 400 * hardness, 20 * hardness)
-        outcome = make_outcome(wrong.astype(int), truth=truth, distance_m=distance_m)
+        border_m = np.linspace(0, 30, 240)
+        outcome = make_outcome(wrong.astype(int), truth=truth, distance_m=distance_m, border_m=border_m)
         path = tmp_path / (folder or f"{method}-{seed}")
         path.mkdir()
         outcome.save(path / "outcome.parquet")

@@ -46,7 +46,8 @@ def test_a_run_trains_evaluates_records_and_ranks(run, tmp_path):
     assert set(result["metrics"]["by_city"]) == {"Bb"}
     assert result["options"]["training"]["epochs"] == 6
     assert result["selection"] == {"rule": "last", "epoch": 6}
-    assert "recall@1" in done.output
+    assert "recall@1" in done.output and "m to the border" in done.output
+    assert sum(table["recall@1"]["count"] for table in result["metrics"]["by_border"].values()) == 18
     boards = tmp_path / "leaderboards"
     assert "Mean colour" in (boards / "noise.md").read_text()
     assert len(list((boards / "results").glob("*.json"))) == 1

@@ -1,10 +1,12 @@
 """`cvgl-bench compare` as a person meets it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from cvgl_bench.ranking import read_outcome
 from cvgl_bench.views.images import read_image
 
 
@@ -66,6 +68,26 @@ def test_the_figure_and_the_json_show_recall_against_decentrality(write_run, com
     assert set(curves) == {"a", "b"}
     assert np.mean(curves["b"]["value"]) > np.mean(curves["a"]["value"])
     assert all(low <= value for low, value in zip(curves["a"]["low"], curves["a"]["value"], strict=True))
+
+
+def test_curves_against_metres_to_the_border(write_run, compare, tmp_path):
+    folders = [write_run("a"), write_run("b", share=0.8)]
+    shown = compare(*folders, "--axis", "border", "--figure", tmp_path / "curves.png")
+    assert shown.code == 0 and (tmp_path / "curves.png").is_file()
+    curves = json.loads(compare(*folders, "--axis", "border", "--json").out)["curves"]["recall@1"]
+    assert list(curves["a"]) == ["border_m", "value", "low", "high"]
+    assert 28 < max(curves["a"]["border_m"]) <= 30
+
+
+def test_a_curve_against_what_is_not_known_is_refused(write_run, make_outcome, compare, tmp_path):
+    folders = [write_run("a"), write_run("b", share=0.8)]
+    for folder in folders:  # as an outcome of version 0.1, which says nothing of borders
+        outcome = read_outcome(folder / "outcome.parquet")
+        frame = replace(outcome, border_m=np.empty(0)).to_frame().drop(columns=["border_m"])
+        frame.to_parquet(folder / "outcome.parquet")
+    shown = compare(*folders, "--axis", "border", "--figure", tmp_path / "curves.png")
+    assert shown.code == 2 and "known distance to their tile's border" in shown.err
+    assert compare(*folders).code == 0
 
 
 def test_a_figure_of_a_median_or_of_an_unknown_kind_is_refused(write_run, compare, tmp_path):
