@@ -180,25 +180,11 @@ def option_lines(options: RunOptions) -> list[tuple[str, str]]:
 
 
 def print_result(run: Run, result: Result) -> None:
-    """Print the metrics overall and recall@1 by decentrality, and where everything was written."""
-    from cvgl_bench.cli.tables import city_note, metric_table, stratum_table, undefined_notes, width_note
+    """Print the metrics overall and recall@1 by stratum, and where everything was written."""
+    from cvgl_bench.cli.tables import metric_summary
 
     metrics = {id: entry.thing for id, entry in run.plugins.metrics}
-    click.echo()
-    click.echo(metric_table(result.metrics.overall, metrics))
-    for note in undefined_notes(result.metrics.overall, metrics):
-        click.echo(note)
-    click.echo()
-    if result.metrics.by_decentrality:
-        click.echo(stratum_table(result.metrics.by_decentrality, "recall@1", "decentrality"))
-    if result.metrics.by_border:
-        click.echo()
-        click.echo(stratum_table(result.metrics.by_border, "recall@1", "m to the border"))
-    main = result.metrics.overall.get("recall@1")
-    for remark in (city_note(result.metrics.by_city, "recall@1"), main and width_note(main, "recall@1")):
-        if remark:
-            click.echo("\n" + click.wrap_text(remark, 108))
-    click.echo()
+    click.echo("\n" + metric_summary(result.metrics, metrics) + "\n")
     if result.selection and result.selection.rule == "test":
         click.echo("The epoch was chosen on the test split: this result is marked and not ranked.")
     click.echo(f"Wrote {run.folder}" + (f" and {run.leaderboard}" if run.leaderboard else ""))

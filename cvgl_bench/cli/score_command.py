@@ -116,13 +116,9 @@ def command(
 
 
 def _print_result(task: Task, result: Result, metrics: Mapping[str, Metric]) -> None:
-    from cvgl_bench.cli.tables import metric_table, stratum_table, undefined_notes
+    from cvgl_bench.cli.tables import metric_summary
     from cvgl_bench.data.splits import split_title
 
-    overall = result.metrics.overall
     click.echo(f"{result.method.title} on {task.dataset.title}, {split_title(task.split)}")
     click.echo(f"  {len(task.test):,} queries, {len(task.test.references):,} references\n")
-    click.echo(metric_table(overall, metrics))
-    for note in undefined_notes(overall, metrics):
-        click.echo(note)
-    click.echo("\n" + stratum_table(result.metrics.by_decentrality, "recall@1", "decentrality"))
+    click.echo(metric_summary(result.metrics, metrics))

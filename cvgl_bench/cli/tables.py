@@ -5,9 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from cvgl_bench.report.comparison import Difference
-    from cvgl_bench.scoring.results import Estimate
+    from cvgl_bench.scoring.results import Estimate, Metrics
+
+TEXT_WIDTH = 108
+
+
+def metric_summary(found: Metrics, metrics: Mapping[str, Any]) -> str:
+    """Return every metric overall, recall@1 by where queries lie in their tiles, and what to know of both."""
+    main = "recall@1"
+    parts = ["\n".join([metric_table(found.overall, metrics), *undefined_notes(found.overall, metrics)])]
+    if found.by_decentrality:
+        parts.append(stratum_table(found.by_decentrality, main, "decentrality"))
+    if found.by_border:
+        parts.append(stratum_table(found.by_border, main, "m to the border"))
+    notes = [city_note(found.by_city, main)]
+    notes += [width_note(found.overall[main], main)] if main in found.overall else []
+    parts += [click.wrap_text(note, TEXT_WIDTH) for note in notes if note]
+    return "\n\n".join(parts)
 
 
 def metric_table(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any]) -> str:
