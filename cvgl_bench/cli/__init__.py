@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import cvgl_bench
+from cvgl_bench.cli.together import is_first, require_alone
 from cvgl_bench.foundation.errors import CvglError, suggest
 
 COMMANDS = {
@@ -66,13 +67,15 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(cvgl_bench.__version__, prog_name="cvgl-bench")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Make cross-view geo-localization methods comparable.
 
     Start here, with nothing but a laptop:
 
         cvgl-bench run --method sample4geo --dataset mini-dress --split cross
     """
+    require_alone(context.invoked_subcommand)
 
 
 def main() -> None:
@@ -80,9 +83,10 @@ def main() -> None:
     # As Ctrl-C does, so that what is half-written is removed and no process stays behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        cli(prog_name="cvgl-bench")
+        cli(prog_name="cvgl-bench") if is_first() else _in_silence()
     except CvglError as error:
-        click.echo(f"Error: {error}", err=True)
+        if is_first():
+            click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in REFUSED:
@@ -91,6 +95,16 @@ def main() -> None:
         place = "the output" if error.filename is None else error.filename
         click.echo(f"Error: {place}: {error.strerror}. Free space or choose another place.", err=True)
         sys.exit(CvglError.exit_code)
+
+
+def _in_silence() -> None:
+    """Do as the first of several processes does, which alone says how a command line is wrong."""
+    try:
+        sys.exit(cli.main(prog_name="cvgl-bench", standalone_mode=False))
+    except click.ClickException as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(1)
 
 
 def _let_go_of_output() -> None:

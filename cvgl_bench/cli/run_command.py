@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from cvgl_bench.cli.together import together
 from cvgl_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from cvgl_bench.foundation.group import ProcessGroup
     from cvgl_bench.running.options import RunOptions
     from cvgl_bench.running.request import Request
     from cvgl_bench.running.run import Run
@@ -78,26 +80,32 @@ def command(**request: Any) -> None:
 
         cvgl-bench run --method sample4geo --dataset mini-dress --split cross
     """
+    with together() as group:
+        _run(request, group)
+
+
+def _run(request: dict[str, Any], group: ProcessGroup) -> None:
     from cvgl_bench.plugins import load_plugins
     from cvgl_bench.running.execution import execute
     from cvgl_bench.running.request import prepare, resume
 
     quiet = request.pop("as_json")
-    say = (lambda text: None) if quiet else click.echo
+    say = click.echo if group.first and not quiet else lambda text: None
     plugins = load_plugins()
-    for broken in plugins.broken:
+    for broken in plugins.broken if group.first else ():
         click.echo(f"Warning: {broken}", err=True)
     plugins.manager.register(Console(say), name="console")
     leaderboard = None if request["no_leaderboard"] else request["leaderboard"]
     if request["resume"]:
         _refuse_beside_resume()
-        run = resume(request["resume"], plugins, leaderboard=leaderboard, say=say)
+        run = resume(request["resume"], plugins, leaderboard=leaderboard, say=say, group=group)
     else:
         asked = _asked(request)
-        run = prepare(asked, plugins, output=request["output"], leaderboard=leaderboard, say=say)
+        run = prepare(asked, plugins, output=request["output"], leaderboard=leaderboard, say=say, group=group)
     print_plan(run, say)
     result = execute(run)
-    click.echo(result.model_dump_json(indent=2)) if quiet else print_result(run, result)
+    if group.first:
+        click.echo(result.model_dump_json(indent=2)) if quiet else print_result(run, result)
 
 
 def _refuse_beside_resume() -> None:

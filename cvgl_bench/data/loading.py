@@ -213,6 +213,9 @@ def pair_loader(
     )
 
 
-def choose_workers(workers: int | None) -> int:
-    """Return the number of worker processes: what was asked for, or one a core up to eight."""
-    return min(multiprocessing.cpu_count(), 8) if workers is None else workers
+def choose_workers(workers: int | None, sharing: int = 1) -> int:
+    """Return the number of worker processes: what was asked for, or one a core up to eight.
+
+    sharing: processes that share the machine's cores and each have workers of their own.
+    """
+    return min(multiprocessing.cpu_count() // sharing, 8) if workers is None else workers

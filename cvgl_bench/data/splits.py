@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -124,6 +124,17 @@ class Split:
             digest.update(np.ascontiguousarray(array, np.int64).tobytes())
         digest.update(np.round(self.position_px, 6).tobytes())
         return digest.hexdigest()
+
+    def of_queries(self, part: slice) -> Split:
+        """Return the split of some of the queries, with all references."""
+        return replace(
+            self,
+            queries=self.queries.iloc[part].reset_index(drop=True),
+            truth=self.truth[part],
+            covers=self.covers[part],
+            position_px=self.position_px[part],
+            also_true=self.also_true[part],
+        )
 
     def __len__(self) -> int:
         return len(self.queries)

@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 from cvgl_bench.data.loading import view_loader
 from cvgl_bench.data.splits import Split
 from cvgl_bench.foundation.errors import EmbeddingError
+from cvgl_bench.foundation.group import ALONE, ProcessGroup
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.method import Method, View
 from cvgl_bench.networks.answers import embeddings
@@ -60,13 +61,18 @@ def embed_split(
     mixed_precision: str = "auto",
     rows: Sequence[int] | None = None,
     keep: Keep = gather,
+    group: ProcessGroup = ALONE,
 ) -> NDArray[np.float32]:
     """Return unit-length float32 embeddings (N, D) of one view, in row order or in that of `rows`.
 
-    keep: makes the array of the batches as they come. Raises EmbeddingError naming the first image
-    whose embedding is not finite or is zero.
+    keep: makes the array of the batches as they come. group: processes that share the work, whole batches
+    each, so that all embeddings are those of one process; every process gets all of them. Raises
+    EmbeddingError naming the first image whose embedding is not finite or is zero.
     """
     table = split.queries if view == "query" else split.references
+    if group.count > 1:
+        order = np.arange(len(table)) if rows is None else np.asarray(rows)
+        rows = order[group.share(len(order), unit=batch_size)].tolist()
     loader = view_loader(
         method, split, view=view, batch_size=batch_size, workers=workers, device=device, rows=rows
     )
@@ -90,8 +96,12 @@ def embed_split(
             yield unit
 
     network.eval()
-    with progress(count, f"embed {'queries' if view == 'query' else 'references'}") as bar:
-        return keep(batches(), count)
+    with progress(count, f"embed {'queries' if view == 'query' else 'references'}", shown=group.first) as bar:
+        if group.count == 1:
+            return keep(batches(), count)
+        parts = group.collect(gather(batches(), count))
+        whole = np.concatenate([part for part in parts if len(part)])
+        return keep(iter([whole]), len(whole))
 
 
 def _check_finite(batch: NDArray[np.float32], *, names: Any, rows: Sequence[int] | None, start: int) -> None:

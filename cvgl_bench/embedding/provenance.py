@@ -34,14 +34,19 @@ def commit() -> str | None:
     return f"{head}-dirty" if changed else head
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """Return the machine as far as it shapes speed and numbers; nothing that names its owner."""
+def environment(device: torch.device, processes: int = 1) -> dict[str, Any]:
+    """Return the machine as far as it shapes speed and numbers; nothing that names its owner.
+
+    processes: how many did the work together, each on such a device.
+    """
     found = {
         "platform": f"{platform.system()} {platform.machine()}",
         "device": device.type,
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
+    if processes > 1:
+        found["processes"] = processes
     if device.type == "cuda":
         found["gpu"] = torch.cuda.get_device_name(device)
     return found

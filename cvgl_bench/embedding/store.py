@@ -26,6 +26,7 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.embedding.images import Keep, gather
 from cvgl_bench.embedding.keys import Facts, split_facts
 from cvgl_bench.foundation import cache
+from cvgl_bench.foundation.group import ALONE, ProcessGroup
 from cvgl_bench.foundation.locks import workplace
 from cvgl_bench.foundation.whole_files import unfinished_name
 from cvgl_bench.method import View
@@ -70,20 +71,36 @@ class EmbeddingStore:
         self.reused: list[View] = []
         """Views whose embeddings were there already."""
 
-    def embed(self, embed: Embed, facts: Facts, split: Split, *, view: View) -> NDArray[np.float32]:
+    def embed(
+        self, embed: Embed, facts: Facts, split: Split, *, view: View, group: ProcessGroup = ALONE
+    ) -> NDArray[np.float32]:
         """Return the embeddings of a view, read-only and memory-mapped: stored ones, or new ones once stored.
 
-        facts: of method and machine. Where they cannot be stored they are returned all the same.
+        facts: of method and machine. group: processes that embed together; the first alone reads and writes,
+        the others get rows in memory. Where they cannot be stored they are returned all the same.
         """
         key = _plain({"format": FORMAT, **self._context, **facts, **split_facts(split, view)})
+        found = group.first_says(lambda: self._found(key, view))
+        if found is not None:
+            return found
+        if group.count == 1:
+            return self._made(embed, key, view)
+        rows = embed(view=view)
+        return self._made(partial(_made_already, rows), key, view) if group.first else rows
+
+    def _found(self, key: Facts, view: View) -> NDArray[np.float32] | None:
+        """Return stored rows, if there are any that are whole."""
         found, fault = self._read(key)
         if found is not None:
             cache.mark_used(self._place(key))
             self.reused.append(view)
             self._say(f"  {_view_name(view)}: {len(found):,} embeddings from the store")
-            return found
-        if fault:
+        elif fault:
             self._say(f"  {_view_name(view)}: the stored embeddings are damaged ({fault}) and made again")
+        return found
+
+    def _made(self, embed: Embed, key: Facts, view: View) -> NDArray[np.float32]:
+        """Return new rows, stored if they can be."""
         try:
             return embed(view=view, keep=partial(self._write, key))
         except OSError as error:
@@ -171,6 +188,11 @@ class EmbeddingStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self._folder).free < size:
             raise OSError(errno.ENOSPC, f"{size / 1e9:.1f} GB do not fit on the disk")
+
+
+def _made_already(rows: NDArray[np.float32], *, view: View, keep: Keep = gather) -> NDArray[np.float32]:
+    """Stand in for `embed_split` where the rows are there."""
+    return keep(iter([rows]), len(rows))
 
 
 def _write_rows(path: Path, batches: Iterator[NDArray[np.float32]], shape: tuple[int, int]) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from cvgl_bench.data.loading import Loader, SplitImages
 from cvgl_bench.data.splits import Split
 from cvgl_bench.foundation import geo
+from cvgl_bench.foundation.group import ALONE, ProcessGroup
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.method import Locates
 from cvgl_bench.networks.answers import positions, prepared_image
@@ -47,13 +48,23 @@ def position_errors(
     device: torch.device,
     batch_size: int,
     workers: int,
+    group: ProcessGroup = ALONE,
 ) -> dict[str, NDArray[np.float64]]:
     """Return per-query errors in metres (Q,) of the answered position and of the tile's centre.
 
     On the true tile by the labels; on the retrieved tile (row `retrieved`, (Q,)) by coordinates,
     since a query need not lie inside it.
     """
-    answers = partial(_answers, method, network, split, device=device, batch_size=batch_size, workers=workers)
+    answers = partial(
+        _answers,
+        method,
+        network,
+        split,
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        group=group,
+    )
     on_truth, on_retrieved = answers(split.truth), answers(retrieved)
     size_px = split.tile_size_px[:, ::-1]
     m_per_px = split.references["m_per_px"].to_numpy()[split.truth]
@@ -76,18 +87,21 @@ def _answers(
     device: torch.device,
     batch_size: int,
     workers: int,
+    group: ProcessGroup,
 ) -> NDArray[np.float64]:
-    loader = Loader(_PairImages(method, split, rows), workers=workers, device=device, batch_size=batch_size)
+    own = group.share(len(rows), unit=batch_size)
+    pairs = Subset(_PairImages(method, split, rows), range(own.start, own.stop))
+    loader = Loader(pairs, workers=workers, device=device, batch_size=batch_size)
     answers = []
     network.eval()
-    with torch.inference_mode(), progress(len(rows), "locate queries") as bar:
+    with torch.inference_mode(), progress(len(pairs), "locate queries", shown=group.first) as bar:
         for queries, references in loader:
             with enough_memory(f"{len(queries)} pairs", SMALLER_ADVICE):
                 fraction = method.locate(network, queries.to(device), references.to(device))
                 fraction = positions(method, fraction, count=len(queries))
                 answers.append(fraction.double().cpu().numpy())
             bar.advance(len(queries))
-    return np.concatenate(answers)
+    return np.concatenate([part for others in group.collect(answers) for part in others])
 
 
 def _distance_m(split: Split, rows: NDArray[np.int64], fraction: NDArray[np.float64]) -> NDArray[np.float64]:

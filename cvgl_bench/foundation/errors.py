@@ -6,6 +6,7 @@
     |-- TrainingError          training that cannot start or go on
     |-- CheckpointError        weights that do not fit the network
     |-- PluginError            a plugin that breaks the contract
+    |-- ProcessError           processes of one run that lost each other
     |-- ResultError            a result or leaderboard file that cannot be used
     `-- UsageError             exit 2: the request itself is wrong
         |-- UnknownNameError   a name nobody offers
@@ -45,6 +46,17 @@ class CheckpointError(CvglError):
 
 class PluginError(CvglError):
     """A plugin that breaks the contract."""
+
+
+class ProcessError(CvglError):
+    """Processes of one run that lost each other.
+
+    spoken_here: whether this process prints it; of those that are left only one does.
+    """
+
+    def __init__(self, message: str, *, spoken_here: bool = True) -> None:
+        super().__init__(message)
+        self.spoken_here = spoken_here
 
 
 class ResultError(CvglError):

@@ -107,12 +107,15 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def progress(total: int | None, title: str) -> Iterator[Progress]:
+def progress(total: int | None, title: str, *, shown: bool = True) -> Iterator[Progress]:
     """Show how far the block has come, on standard error.
 
     A bar with rate and time left on a terminal; elsewhere, such as in the log of a batch job, one line
-    at once and one every 30 seconds.
+    at once and one every 30 seconds. Nothing where `shown` is False, as in all processes of a run but one.
     """
+    if not shown:
+        yield Silent()
+        return
     if not sys.stderr.isatty():
         yield _Lines(total, title)
         return

@@ -20,18 +20,20 @@ from cvgl_bench.embedding.store import EmbeddingStore
 from cvgl_bench.evaluation.evaluate import Place, evaluate, score
 from cvgl_bench.foundation.cache import cache_folder
 from cvgl_bench.foundation.errors import CheckpointError, UsageError
+from cvgl_bench.foundation.launch import Launch
 from cvgl_bench.method import Method, TrainableMethod
 from cvgl_bench.networks.answers import built_network
 from cvgl_bench.networks.checkpoints import load_weights, save_tensors
 from cvgl_bench.networks.memory import recompute_activations
 from cvgl_bench.networks.weights import weights_replaced
-from cvgl_bench.ranking import OUTCOME
+from cvgl_bench.ranking import OUTCOME, Outcome
 from cvgl_bench.running.folder import LOSSES, REQUEST, STATE, STEPS, WEIGHTS, claimed, tidy
 from cvgl_bench.running.record import run_record
 from cvgl_bench.running.run import Run
 from cvgl_bench.scoring.results import Result, Selection, write_result
 from cvgl_bench.training.loop import Losses, start, train
 from cvgl_bench.training.losses_file import LossesFile
+from cvgl_bench.training.monitor import Measured
 from cvgl_bench.training.selection import Selector, parted
 from cvgl_bench.training.setting import Setting, Training
 from cvgl_bench.training.state import Saver, restore_state
@@ -42,9 +44,12 @@ from cvgl_bench.training.steps_file import StepsFile
 def execute(run: Run) -> Result:
     """Do everything a run does and return its record, which is on disk by then.
 
-    Raises CvglError for whatever a person can mend; the folder then holds no `result.json`, and what
-    is refused before training begins leaves no folder.
+    Of several processes the first alone writes, prints and tells the listeners. Raises CvglError for whatever
+    a person can mend; the folder then holds no `result.json`, and what is refused before training begins
+    leaves no folder.
     """
+    if not run.group.first:
+        return _execute(run)
     with claimed(run.folder):
         return _execute(run)
 
@@ -57,7 +62,8 @@ def _execute(run: Run) -> Result:
     facts: dict[str, Any] = {}
     if run.trains:
         selection, seconds["train"], facts = _train(run, network, place)
-        save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
+        if run.group.first:
+            save_tensors(network.state_dict(), run.folder / WEIGHTS, metadata={"method": run.method.name})
     with _timed(seconds, "evaluate"):
         found = evaluate(
             run.method,
@@ -67,6 +73,22 @@ def _execute(run: Run) -> Result:
             place=place,
             store=store,
         )
+    facts = provenance.environment(place.device, run.group.count) | facts
+    if store is not None and store.reused:
+        # Else the seconds would speak of a machine that embeds in no time.
+        facts["stored_embeddings"] = store.reused
+    return run.group.first_says(lambda: _finish(run, found, facts, selection=selection, seconds=seconds))
+
+
+def _finish(
+    run: Run,
+    found: Outcome,
+    environment: dict[str, Any],
+    *,
+    selection: Selection,
+    seconds: dict[str, float],
+) -> Result:
+    """Score an outcome, write it and the record of the run, and tell the listeners."""
     found.save(run.folder / OUTCOME)
     with _timed(seconds, "score"):
         scored = score(
@@ -74,10 +96,6 @@ def _execute(run: Run) -> Result:
             {id: entry.thing for id, entry in run.plugins.metrics},
             edges=run.task.dataset.decentrality_edges,
         )
-    environment = provenance.environment(place.device) | facts
-    if store is not None and store.reused:
-        # Else the seconds would speak of a machine that embeds in no time.
-        environment["stored_embeddings"] = store.reused
     result = run_record(run, environment, scored=scored, selection=selection, seconds=seconds)
     write_result(result, run.result_path)
     tidy(run.folder)
@@ -88,27 +106,60 @@ def _execute(run: Run) -> Result:
 def _begin(run: Run) -> tuple[Place, nn.Module]:
     """Return where to compute and the network to start from; a run refused here leaves no folder."""
     try:
-        machine = run.options.machine
-        place = Place(choose_device(machine.device), choose_workers(machine.workers))
+        machine, launch = run.options.machine, run.group.launch
+        device = choose_device(machine.device, launch)
+        run.group.use(device)
+        place = Place(device, choose_workers(machine.workers, launch.local_count), run.group)
+        _require_pairs_for_all(run)
         _check_task(run)
         return place, _build(run, place)
     except BaseException:
-        if not run.resume:
+        if not run.resume and run.group.first:
             (run.folder / REQUEST).unlink(missing_ok=True)
             run.folder.rmdir()
         raise
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of a name ('auto' takes a GPU where there is one), or raise UsageError."""
+def choose_device(name: str, launch: Launch | None = None) -> torch.device:
+    """Return the device of a name ('auto' takes a GPU where there is one), or raise UsageError.
+
+    Of several processes on a machine each takes the GPU of its own number.
+    """
+    launch = launch or Launch()
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if launch.count > 1 and name.startswith("cuda"):
+        name = _own_gpu(name, launch)
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from None
     return device
+
+
+def _own_gpu(name: str, launch: Launch) -> str:
+    if name != "cuda":
+        raise UsageError(
+            f"--device {name} is one GPU, but {launch.local_count} processes were started. Leave it out: "
+            "each takes the GPU of its LOCAL_RANK; CUDA_VISIBLE_DEVICES says which there are."
+        )
+    available = torch.cuda.device_count()
+    if launch.local_count > available:
+        raise UsageError(
+            f"{launch.local_count} processes were started on a machine with {available} GPUs. Start "
+            "one a GPU (`torchrun --nproc-per-node gpu`), or set --device cpu."
+        )
+    return f"cuda:{launch.local_number}"
+
+
+def _require_pairs_for_all(run: Run) -> None:
+    pairs = run.options.training.batch_size
+    if run.trains and run.group.count > pairs:
+        raise UsageError(
+            f"{run.group.count} processes share a batch of {pairs} pairs: some would have none. Start fewer, "
+            "or set a larger training.batch_size."
+        )
 
 
 def _check_task(run: Run) -> None:
@@ -167,15 +218,16 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
         place.workers,
         log_every=run.options.machine.log_every,
         say=run.say,
+        group=place.group,
     )
     state = start(setting, network)
     saver, log = Saver(run.folder / STATE), LossesFile(run.folder / LOSSES)
-    if run.resume and (run.folder / STATE).exists():
+    if run.resume and run.group.first_says((run.folder / STATE).exists):
         restore_state(state, run.folder / STATE)
         selector.restore()
         run.say(f"continuing after {_reached(state)}")
 
-    steps = StepsFile(run.folder / STEPS, step=state.step)
+    steps = StepsFile(run.folder / STEPS, step=state.step) if run.group.first else None
 
     def on_advance(stop: bool) -> None:
         if stop:
@@ -189,18 +241,28 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
             saver.save(state)
         epoch = state.epoch + 1
         # The row says that the listeners have heard of the epoch: a resumed run may come here again.
-        if epoch not in log:
+        if run.group.first and epoch not in log:
             run.plugins.hook.cvgl_epoch_finished(run=run, epoch=epoch, losses=losses)
             log.add(epoch, losses, seconds=seconds)
         found = selector.validate(state.evaluated, epoch)
         if found is not None:
             run.say(f"  recall@1 on {selector.where}: {100 * found:.2f} %")
 
-    train(setting, state, on_advance=on_advance, on_epoch=on_epoch, on_measured=steps.add)
+    train(
+        setting,
+        state,
+        on_advance=on_advance,
+        on_epoch=on_epoch,
+        on_measured=_ignored if steps is None else steps.add,
+    )
     saver.save(state)
     if state.average is not None:
         network.load_state_dict(state.evaluated.state_dict(), strict=True)
     return selector.finish(network, state.epoch), state.seconds, training_facts(setting, state)
+
+
+def _ignored(measured: Measured) -> None:
+    """Leave a measurement to the process that writes."""
 
 
 def _reached(state: Training) -> str:

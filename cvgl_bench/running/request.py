@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.splits import Task
 from cvgl_bench.data.variants import PLAIN, Variant, default_sweep, find_variant
 from cvgl_bench.data.worlds import world_root
+from cvgl_bench.embedding import provenance
 from cvgl_bench.foundation.errors import CheckpointError, CvglError, UsageError, in_one_line
+from cvgl_bench.foundation.group import ALONE, ProcessGroup
 from cvgl_bench.foundation.registry import NAME
 from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
@@ -56,17 +59,28 @@ def prepare(
     output: Path | None = None,
     leaderboard: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
+    group: ProcessGroup = ALONE,
 ) -> Run:
-    """Resolve names and options, read the task, make the run folder and write the request into it."""
+    """Resolve names and options, read the task, make the run folder and write the request into it.
+
+    group: processes that do the run together; the first makes the folder, and the others see the same run.
+    """
     run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
-    folder = output or Path("runs") / run.id
-    make_folder(folder)
-    try:
-        _write_request(folder, request, run.options, run.id)
-    except CvglError:
-        folder.rmdir()
-        raise
-    return dataclasses.replace(run, folder=folder)
+    group.meet(run.options.machine.wait_s)
+    require_alike(run, group)
+
+    def make() -> Path:
+        folder = output or Path("runs") / run.id
+        make_folder(folder)
+        try:
+            _write_request(folder, request, run.options, run.id)
+        except CvglError:
+            folder.rmdir()
+            raise
+        return folder
+
+    id, folder = group.first_says(lambda: (run.id, make()))
+    return dataclasses.replace(run, id=id, folder=folder, group=group)
 
 
 def resume(
@@ -75,13 +89,34 @@ def resume(
     *,
     leaderboard: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
+    group: ProcessGroup = ALONE,
 ) -> Run:
-    """Take up an interrupted run with the options it was started with."""
+    """Take up an interrupted run with the options it was started with, in whatever number of processes."""
     # Refuses at once what `execute` would refuse, rather than when the task is read.
-    with claimed(folder):
+    with claimed(folder) if group.first else nullcontext():
         request, id = _saved_request(folder)
     run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
-    return dataclasses.replace(run, folder=folder, id=id, resume=True)
+    group.meet(run.options.machine.wait_s)
+    require_alike(run, group)
+    return dataclasses.replace(run, folder=folder, id=id, resume=True, group=group)
+
+
+def require_alike(run: Run, group: ProcessGroup) -> None:
+    """Raise UsageError where processes would not compute the same: other data, options or versions."""
+    splits = {"test split": run.task.test.fingerprint}
+    if run.trains:
+        splits["training split"] = run.task.train.fingerprint
+    options = run.options.values()
+    del options["machine"]
+    facts = {**splits, "options": options, "versions": provenance.versions()}
+    first, *others = group.collect(facts)
+    for number, other in enumerate(others, start=1):
+        differing = [name for name in facts if first[name] != other[name]]
+        if differing:
+            raise UsageError(
+                f"RANK {number} has another {' and another '.join(differing)} than RANK 0. Give all machines "
+                "the same command, data and environment."
+            )
 
 
 def on_variants(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cvgl_bench.data.splits import Task
 from cvgl_bench.data.variants import PLAIN, Variant
+from cvgl_bench.foundation.group import ALONE, ProcessGroup
 from cvgl_bench.method import Method, TrainableMethod
 from cvgl_bench.running.offers import Offers
 from cvgl_bench.running.options import RunOptions
@@ -33,6 +34,8 @@ class Run:
     resume: bool = False
     say: Callable[[str], None] = field(default=lambda text: None)
     """Receives what the person should read as the run goes on."""
+    group: ProcessGroup = ALONE
+    """The processes that do the run together."""
 
     @property
     def trains(self) -> bool:

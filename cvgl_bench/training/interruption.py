@@ -6,19 +6,26 @@ import signal
 import threading
 from typing import Any
 
+from cvgl_bench.foundation.group import ALONE, ProcessGroup
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Holds Ctrl-C and SIGTERM back while a block runs: `asked` says that one came.
+    """Holds Ctrl-C and SIGTERM back while a block runs: `agreed()` says that one came to any process.
 
-    Only the first is held back; a second one, from somebody in a hurry, does what it always does.
+    Only the first is held back; a second one, from somebody in a hurry, does what it always does. Of several
+    processes each holds back all, for a launcher passes on what a terminal or scheduler has sent already.
     Signals reach the main thread alone, so in another nothing is changed.
     """
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, group: ProcessGroup = ALONE) -> None:
+        self._asked, self._group = False, group
         self._handlers: dict[int, Any] = {}
+
+    def agreed(self) -> bool:
+        """Return whether any process was asked to end; all processes must ask this together."""
+        return self._group.any(self._asked)
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
@@ -30,5 +37,6 @@ class Interruption:
             signal.signal(*self._handlers.popitem())
 
     def _ask(self, number: int, frame: Any) -> None:
-        self.asked = True
-        self.__exit__()
+        self._asked = True
+        if self._group.count == 1:
+            self.__exit__()

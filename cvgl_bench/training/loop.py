@@ -19,6 +19,7 @@ from cvgl_bench.training.monitor import Measured, Monitor
 from cvgl_bench.training.optimizer import make_optimizer
 from cvgl_bench.training.sampling.epoch import epoch_batches
 from cvgl_bench.training.setting import Setting, Training
+from cvgl_bench.training.shard import Shard
 from cvgl_bench.training.step import say_what_chunks_change, train_batch
 
 Losses = dict[str, float]
@@ -37,7 +38,10 @@ def start(setting: Setting, network: nn.Module) -> Training:
     )
     chunk = options.batch_size if options.chunk == "auto" else options.chunk
     average = ModelEmaV3(network, decay=options.ema_decay) if options.ema_decay else None
-    state = Training(network, optimizer, scaler, chunk, average)
+    # After the average is copied: layers that talk to other processes cannot be.
+    setting.group.synchronise(network)
+    shard = Shard(setting.group, options.batch_size)
+    state = Training(network, optimizer, scaler, chunk, average, shard=shard)
     say_what_chunks_change(setting, state)
     return state
 
@@ -71,22 +75,25 @@ def train(
     monitor = Monitor(setting, state, on_measured)
     while state.epoch < setting.options.epochs:
         rows = epoch_batches(setting, state, state.epoch + 1)
-        batches.fill(state.epoch + 1, rows[state.batch :])
+        batches.fill(state.epoch + 1, rows[state.batch :, setting.group.share(rows.shape[1])])
         title = f"epoch {state.epoch + 1}/{setting.options.epochs}"
-        with Interruption() as interruption, progress(len(rows), title) as bar:
-            bar.advance(state.batch)
-            state.network.train()
-            monitor.begin_epoch(len(rows))
-            for batch in monitor.timed(loader):
-                train_batch(setting, state, batch, steps=len(rows))
-                monitor.step()
-                bar.advance(note=monitor.note)
-                if interruption.asked:
-                    break
-                on_advance(False)
-        if interruption.asked:
-            on_advance(True)
-            raise KeyboardInterrupt
+        with Interruption(setting.group) as interruption:
+            with progress(len(rows), title, shown=setting.group.first) as bar:
+                bar.advance(state.batch)
+                state.network.train()
+                monitor.begin_epoch(len(rows))
+                for batch in monitor.timed(loader):
+                    train_batch(setting, state, batch, steps=len(rows))
+                    monitor.step()
+                    bar.advance(note=monitor.note)
+                    if interruption.agreed():
+                        break
+                    on_advance(False)
+            if interruption.agreed():
+                on_advance(True)
+                # The first that ends lets a launcher end the others, of which one still saves.
+                setting.group.await_all()
+                raise KeyboardInterrupt
         on_epoch(mean_losses(state), state.seconds - state.epoch_began_s)
         state.tick()
         state.finish_epoch()
@@ -103,6 +110,6 @@ def mean_losses(state: Training) -> Losses:
     if not math.isfinite(losses["total"]):
         raise TrainingError(
             f"The loss is no longer finite in epoch {state.epoch + 1} ({losses}). "
-            "Lower `learning_rate` or set `mixed_precision=off`."
+            f"Lower `learning_rate` or set `mixed_precision=off`.{state.shard.blame()}"
         )
     return losses

@@ -172,6 +172,12 @@ class MachineOptions:
     log_every: int = option(
         20, "Steps between two rows of steps.csv: losses, rate, pairs a second, waiting.", least=1
     )
+    wait_s: float = option(
+        600.0,
+        "Seconds that processes of one run wait for one of them that hangs, before all end.",
+        least=1,
+        earlier=600.0,
+    )
     store_gb: float = option(
         20.0, "Gigabytes on disk for embeddings, the least used going first; 0 keeps none.", least=0
     )

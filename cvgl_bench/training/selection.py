@@ -62,28 +62,34 @@ class Selector:
         )
         recall = float((outcome.ranking.rank == 0).mean())
         if recall > self._best:
-            save_tensors(network.state_dict(), self._folder / BEST, metadata={"epoch": str(epoch)})
-            record = json.dumps({"epoch": epoch, "recall@1": recall})
-            write_text(self._folder / BEST_EPOCH, record + "\n")
+            if self._place.group.first:
+                save_tensors(network.state_dict(), self._folder / BEST, metadata={"epoch": str(epoch)})
+                record = json.dumps({"epoch": epoch, "recall@1": recall})
+                write_text(self._folder / BEST_EPOCH, record + "\n")
             self._best, self._best_epoch = recall, epoch
         return recall
 
     def restore(self) -> None:
         """Take up the best epoch that an interrupted run had found."""
+        self._best, self._best_epoch = self._place.group.first_says(self._read_best)
+
+    def _read_best(self) -> tuple[float, int | None]:
         if (self._folder / BEST_EPOCH).exists():
             try:
                 record = json.loads((self._folder / BEST_EPOCH).read_text(encoding="utf-8"))
-                self._best, self._best_epoch = float(record["recall@1"]), int(record["epoch"])
+                return float(record["recall@1"]), int(record["epoch"])
             except (OSError, ValueError, KeyError, TypeError):
                 raise CheckpointError(
                     f"{self._folder / BEST_EPOCH} is damaged, so that the best epoch is unknown. Train again."
                 ) from None
+        return self._best, self._best_epoch
 
     def finish(self, network: nn.Module, last_epoch: int) -> Selection:
         """Load the chosen epoch's weights into `network` and say which it is."""
         if self._best_epoch is None:
             return Selection(rule="last", epoch=last_epoch)
-        network.load_state_dict(read_tensors(self._folder / BEST), strict=True)
+        best = self._place.group.first_says(lambda: read_tensors(self._folder / BEST))
+        network.load_state_dict(best, strict=True)
         return Selection(rule=self._options.select, epoch=self._best_epoch, city=self._city)
 
 

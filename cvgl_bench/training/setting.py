@@ -13,8 +13,10 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from cvgl_bench.data.splits import Split
+from cvgl_bench.foundation.group import ALONE, ProcessGroup
 from cvgl_bench.method import TrainableMethod
 from cvgl_bench.training.options import TrainingOptions
+from cvgl_bench.training.shard import Shard
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Training:
     epoch_began_s: float = 0.0
     """What `seconds` was when the epoch in progress began."""
     recent: Recent = field(default_factory=Recent)
+    shard: Shard = field(default_factory=Shard)
+    """The part of every batch that this process computes; no part of what is saved."""
     started_at: float = field(default_factory=time.perf_counter)
     """When training would have started, had it never been interrupted; by the clock of this process."""
 
@@ -87,3 +91,5 @@ class Setting:
     """Steps between two measurements."""
     say: Callable[[str], None]
     """Tells the person who waits what was found."""
+    group: ProcessGroup = ALONE
+    """The processes that share the work."""

@@ -38,8 +38,13 @@ class Saver:
         self._due_at = time.perf_counter()
 
     def save(self, state: Training) -> None:
-        """Save now; raises TrainingError, and keeps the last state, where the losses are not finite."""
+        """Save now; raises TrainingError, and keeps the last state, where the losses are not finite.
+
+        Of several processes, whose states are the same, the first alone writes.
+        """
         mean_losses(state)
+        if not state.shard.group.first:
+            return
         began = time.perf_counter()
         save_state(state, self._path)
         ended = time.perf_counter()
@@ -47,7 +52,7 @@ class Saver:
 
     def save_if_due(self, state: Training) -> None:
         """Save if the last save has paid off."""
-        if time.perf_counter() >= self._due_at:
+        if state.shard.group.first and time.perf_counter() >= self._due_at:
             self.save(state)
 
 
@@ -74,8 +79,11 @@ def save_state(state: Training, path: Path) -> None:
 
 
 def restore_state(state: Training, path: Path) -> None:
-    """Bring a fresh `Training` to where `save_state` was called; raises CheckpointError if it cannot."""
-    tensors = read_tensors(path)
+    """Bring a fresh `Training` to where `save_state` was called; raises CheckpointError if it cannot.
+
+    The first process reads for all, of whatever number: what they share is no part of a state.
+    """
+    tensors = state.shard.group.first_says(lambda: read_tensors(path))
     try:
         numbers = json.loads(bytes(tensors["numbers"].tolist()))
         state.network.load_state_dict(_under(tensors, NETWORK), strict=True)

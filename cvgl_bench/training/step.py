@@ -20,21 +20,31 @@ from cvgl_bench.training.sharpness import sharp_gradient
 def training_facts(setting: Setting, state: Training) -> dict[str, Any]:
     """Return what a record says of how training went beside the options: only what is out of the ordinary."""
     average = {} if state.average is None else {"weights": "moving average"}
-    return average | _chunk_facts(setting, state)
+    return average | _part_facts(setting, state)
 
 
-def _chunk_facts(setting: Setting, state: Training) -> dict[str, Any]:
-    """Return what is said of batches that went through the network in chunks; nothing if none did."""
-    if state.chunk >= setting.options.batch_size:
-        return {}
-    return {"chunk": state.chunk, "normalised_over": "chunk" if normalises(state.network) else "pair"}
+def _part_facts(setting: Setting, state: Training) -> dict[str, Any]:
+    """Return what is said of batches that went through the network in parts; nothing if none did."""
+    facts: dict[str, Any] = {}
+    chunked, shared = state.chunk < state.shard.most, setting.group.count > 1
+    if shared:
+        facts["pairs_per_process"] = state.shard.most
+    if chunked:
+        facts["chunk"] = state.chunk
+    if chunked or (shared and not setting.group.synchronises):
+        over = "chunk" if chunked else "process"
+        facts["normalised_over"] = over if normalises(state.network) else "pair"
+    return facts
 
 
 def say_what_chunks_change(setting: Setting, state: Training) -> None:
-    """Tell the person where layers that normalise over a batch see a chunk for it."""
-    if _chunk_facts(setting, state).get("normalised_over") == "chunk":
+    """Tell the person where layers that normalise over a batch see a part for it."""
+    if _part_facts(setting, state).get("normalised_over", "pair") != "pair":
+        pairs = min(state.chunk, state.shard.most)
+        if setting.group.synchronises:
+            pairs *= setting.group.count
         setting.say(
-            f"  layers that normalise over a batch see {state.chunk} pairs, not {setting.options.batch_size}"
+            f"  layers that normalise over a batch see {pairs} pairs, not {setting.options.batch_size}"
         )
 
 
@@ -102,11 +112,12 @@ def _gradients(
                 chunk=state.chunk,
                 autocast=computing,
                 scale=state.scaler.scale,
+                shard=state.shard,
             )
         except torch.cuda.OutOfMemoryError:
             if setting.options.chunk != "auto" or state.chunk == 1:
                 raise
-        state.chunk = (state.chunk + 1) // 2
+        state.chunk = (min(state.chunk, state.shard.most) + 1) // 2
         setting.say(f"  the GPU's memory is full: from here on {state.chunk} pairs go through it at a time")
         say_what_chunks_change(setting, state)
         before.restore()

@@ -1,10 +1,12 @@
 """Gradients of a batch that goes through the network in chunks are those of the whole batch."""
 
 import contextlib
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from timm.layers import DropPath
 from torch import nn
 
 from cvgl_bench.foundation.errors import OptionError, PluginError, TrainingError
@@ -102,9 +104,25 @@ def test_they_are_those_of_the_whole_batch(chunk):
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
-@pytest.mark.parametrize("layer", [lambda: nn.Dropout(0.5), lambda: nn.BatchNorm1d(8, momentum=0.3)])
-def test_random_layers_and_running_statistics_are_those_of_one_pass(chunk, layer):
-    chunk = max(chunk, 2)  # A single pair has no variance.
+@pytest.mark.parametrize(
+    "layer", [lambda: nn.Dropout(0.5), lambda: nn.AlphaDropout(0.5), lambda: DropPath(0.5), lambda: Noise()]
+)
+def test_random_layers_draw_what_they_draw_on_the_whole_batch(chunk, layer):
+    assert_close(gradients(Normed(layer()), chunk), in_one_graph(Normed(layer()), PAIRS))
+
+
+class Noise(nn.Module):
+    """Draws in every way that torch has, for each number, each pair, and once for all."""
+
+    def forward(self, rows):
+        rows = rows + 0.1 * torch.randn(len(rows), 8) + 0.1 * torch.rand_like(rows) + torch.randn_like(rows)
+        rows = rows * torch.empty(len(rows), 1).uniform_(0.5, 2) + torch.empty_like(rows).normal_()
+        return rows + torch.bernoulli(rows.detach().sigmoid(), 0.3) + torch.rand(())
+
+
+@pytest.mark.parametrize("chunk", [2, 3, 8])
+def test_running_statistics_are_those_of_one_pass(chunk):
+    layer = partial(nn.BatchNorm1d, 8, momentum=0.3)
     assert_close(gradients(Normed(layer()), chunk), in_one_graph(Normed(layer()), chunk))
 
 

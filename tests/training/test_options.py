@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cvgl_bench.data import cards, layouts
 from cvgl_bench.evaluation.evaluate import Place
@@ -63,6 +64,11 @@ def test_chunk__is_how_many_pairs_the_network_sees_at_a_time(train_split):
     """Twice where it sees less than a batch; the criterion sees the batch."""
 
     class Counting(Probe):
+        def build(self):
+            network = super().build()
+            network[1] = nn.Identity()  # What draws is found by a first look, once.
+            return network
+
         def represent(self, network, batch):
             sizes.append(len(batch["query"]))
             return super().represent(network, batch)

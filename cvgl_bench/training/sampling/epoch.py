@@ -10,6 +10,7 @@ from cvgl_bench.embedding.images import embed_split
 from cvgl_bench.foundation.errors import TrainingError
 from cvgl_bench.method import View
 from cvgl_bench.ranking import nearest
+from cvgl_bench.ranking.neighbours import QUERY_ROWS, Neighbours
 from cvgl_bench.training.sampling import gps_neighbours, neighbour_batches, random_batches, similar_neighbours
 from cvgl_bench.training.setting import Setting, Training
 
@@ -74,10 +75,25 @@ def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[
             batch_size=setting.options.batch_size,
             workers=setting.workers,
             mixed_precision=setting.options.mixed_precision,
+            group=setting.group,
         )
         for view, rows in sides
     )
-    found = nearest(queries, references, pool + 1, index=setting.options.mine_index)
+    found = _nearest(setting, queries, references)
     setting.say(f"  mined for epoch {epoch}: {found}")
     owner = setting.options.neighbour_owner
     return similar_neighbours(used[found.rows], truth=split.truth, pool=pool, owner=owner)
+
+
+def _nearest(setting: Setting, queries: NDArray[np.float32], references: NDArray[np.float32]) -> Neighbours:
+    """Search among the references, each process for its share of the queries; an index is built by one."""
+    group, index = setting.group, setting.options.mine_index
+    k = setting.options.neighbour_pool + 1
+    if index != "flat":
+        return group.first_says(lambda: nearest(queries, references, k, index=index))
+    # Whole blocks, as one process hands them on, so that the last digits of scores are the same.
+    own = group.share(len(queries), unit=QUERY_ROWS)
+    parts = [] if own.start == own.stop else [nearest(queries[own], references, k, index=index)]
+    parts = [part for own_parts in group.collect(parts) for part in own_parts]
+    rows = np.concatenate([part.rows for part in parts])
+    return Neighbours(rows, np.concatenate([part.scores for part in parts]), "flat", 1.0)
