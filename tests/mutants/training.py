@@ -169,8 +169,8 @@ MUTANTS = (
     ),
     Mutant(
         EPOCH,
-        "nearest(queries, references, pool + 1,",
-        "nearest(queries, references, pool,",
+        "k = setting.options.neighbour_pool + 1",
+        "k = setting.options.neighbour_pool",
         "a mined pool one short",
     ),
     Mutant(
@@ -253,14 +253,14 @@ MUTANTS = (
     ),
     Mutant(
         SELECTION,
-        "        network.load_state_dict(read_tensors(self._folder / BEST), strict=True)\n",
+        "        network.load_state_dict(best, strict=True)\n",
         "",
         "the last weights reported as the best",
     ),
     Mutant(
         LOOP,
-        "rows[state.batch :]",
-        "rows",
+        "rows[state.batch :, ",
+        "rows[:, ",
         "a resumed epoch from its first batch",
     ),
     Mutant(
@@ -271,19 +271,25 @@ MUTANTS = (
     ),
     Mutant(
         GRADIENTS,
-        "    before.restore()\n    wanted",
-        "    wanted",
+        "        self._before.restore_generators()\n",
+        "",
         "other dropout in the second pass of a chunk",
     ),
     Mutant(
         GRADIENTS,
-        "slice(number * chunk, number * chunk + _row_count(part))",
-        "slice(0, _row_count(part))",
+        "        self._before.restore()\n        for chunk",
+        "        for chunk",
+        "running statistics that count a chunk twice",
+    ),
+    Mutant(
+        GRADIENTS,
+        "gradient[chunk] for name",
+        "gradient[: chunk.stop - chunk.start] for name",
         "the first chunk's gradient for every chunk",
     ),
     Mutant(
         GRADIENTS,
-        "    _set_generators(device, after)\n",
+        "        _set_generators(self._device, after)\n",
         "",
         "random numbers repeated after a step in chunks",
     ),
