@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cvgl_bench.running.run import Run
     from cvgl_bench.scoring.metrics import Metric
     from cvgl_bench.scoring.results import Result
+    from cvgl_bench.training.monitor import Measured
 
 PROJECT = "cvgl_bench"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -72,6 +73,17 @@ def cvgl_metrics() -> list[Metric]:
     :return: metrics with ids of their own; each gives one value per query, the harness does the rest.
     """
     raise NotImplementedError
+
+
+@hookspec
+def cvgl_step_finished(run: Run, row: Measured) -> None:
+    """Called after a step whose row is in steps.csv: every `machine.log_every` steps, and an epoch's last.
+
+    A run that was killed takes the steps after its last saved state again, and this is called for them again.
+
+    :param run: the run in progress.
+    :param row: the row by column: `step`, `epoch`, `learning_rate`, `total` and each loss term, and more.
+    """
 
 
 @hookspec

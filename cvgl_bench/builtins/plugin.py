@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cvgl_bench.builtins.tensorboard import Curves
 from cvgl_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from cvgl_bench.running.run import Run
     from cvgl_bench.scoring.metrics import Metric
     from cvgl_bench.scoring.results import Result
+    from cvgl_bench.training.monitor import Measured
 
 
 @hookimpl
@@ -57,11 +59,22 @@ def cvgl_metrics() -> list[Metric]:
     return list(METRICS)
 
 
+CURVES = Curves()
+
+
+@hookimpl
+def cvgl_step_finished(run: Run, row: Measured) -> None:
+    """Add the row to the run's curves in TensorBoard, where they are asked for."""
+    if run.options.machine.tensorboard:
+        CURVES.add(run.folder, row)
+
+
 @hookimpl
 def cvgl_run_finished(run: Run, result: Result) -> None:
     """Add the result to the leaderboards and rebuild their tables."""
     from cvgl_bench.report import leaderboard
 
+    CURVES.close(run.folder)
     if run.leaderboard is not None:
         leaderboard.add(run.leaderboard, result)
         leaderboard.write(run.leaderboard, datasets=run.plugins.datasets)

@@ -229,6 +229,11 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
 
     steps = StepsFile(run.folder / STEPS, step=state.step) if run.group.first else None
 
+    def on_measured(row: Measured) -> None:
+        if steps is not None:
+            steps.add(row)
+            run.plugins.hook.cvgl_step_finished(run=run, row=row)
+
     def on_advance(stop: bool) -> None:
         if stop:
             saver.save(state)
@@ -248,21 +253,11 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
         if found is not None:
             run.say(f"  recall@1 on {selector.where}: {100 * found:.2f} %")
 
-    train(
-        setting,
-        state,
-        on_advance=on_advance,
-        on_epoch=on_epoch,
-        on_measured=_ignored if steps is None else steps.add,
-    )
+    train(setting, state, on_advance=on_advance, on_epoch=on_epoch, on_measured=on_measured)
     saver.save(state)
     if state.average is not None:
         network.load_state_dict(state.evaluated.state_dict(), strict=True)
     return selector.finish(network, state.epoch), state.seconds, training_facts(setting, state)
-
-
-def _ignored(measured: Measured) -> None:
-    """Leave a measurement to the process that writes."""
 
 
 def _reached(state: Training) -> str:

@@ -178,6 +178,9 @@ class MachineOptions:
         least=1,
         earlier=600.0,
     )
+    tensorboard: bool = option(
+        False, "Write the same to TensorBoard in the run's folder; needs cvgl-bench[tensorboard]."
+    )
     store_gb: float = option(
         20.0, "Gigabytes on disk for embeddings, the least used going first; 0 keeps none.", least=0
     )

@@ -122,11 +122,12 @@ def test_nothing_is_fetched_from_the_device_but_for_a_row_or_a_line(train_split,
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 20.0 * next(ticks)))
     capsys.readouterr()
     fetched.clear()
-    Recorded(train_split, log_every=20, **SETTINGS | {"epochs": 1}).run()
+    run = Recorded(train_split, log_every=20, **SETTINGS | {"epochs": 1}).run()
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "epoch 1/1: 4 to do" and len(lines) == 3
     assert all("% waiting for data" in line and "loss " in line and "pairs/s" in line for line in lines[1:])
     assert len(fetched) == 3, "one for either line, and one for the row after the last step"
+    assert len(run.measured) == 1
 
 
 def test_a_loss_that_is_not_finite_is_measured_too(train_split):
