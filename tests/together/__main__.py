@@ -69,7 +69,7 @@ class Runs:
         card, root = _write_world(folder, tiles_per_side=3)
         self.folder = folder
         self.request = ["--method", "sample4geo", "--dataset", str(card), "--data-root", str(root)]
-        self.request += ["--split", "cross", "--workers", "0", "--device", "cpu", "--epochs", "8"]
+        self.request += ["--split", "cross", "--workers", "0", "--device", "cpu", "--epochs", "5"]
         for value in ("backbone=test_convnext", "weights=none", "tile_size=[32,32]", "panorama_size=[32,64]"):
             self.request += ["--set", value]
         for value in ("batch_size=4", "store_gb=0", "mine_every=2"):
@@ -99,21 +99,28 @@ class Runs:
 def hit(runs: Runs, number: int, *, whole_job: bool, within_s: float) -> Hit:
     """Start a run, hit it at a random moment, and let it go on."""
     chance = random.Random(1000 * whole_job + number)
-    name, after_s = f"{'ended' if whole_job else 'killed'}{number}", chance.uniform(0, within_s)
+    name = f"{'ended' if whole_job else 'killed'}{number}"
+    state = runs.folder / name / "state.safetensors"
     output = (runs.folder / f"{name}.log").open("w+")
     began = time.monotonic()
     job = subprocess.Popen(runs.line(TOGETHER, name), stdout=output, stderr=output)
-    while time.monotonic() - began < after_s and job.poll() is None:
+    # Half of them anywhere, half once there is something to go on with.
+    while number % 2 and not state.exists() and job.poll() is None:
         time.sleep(0.01)
-    what = "SIGTERM of job" if whole_job else f"kill -9 RANK {number % 2}"
+    until = time.monotonic() + chance.uniform(0, within_s / (4 if number % 2 else 2))
+    while time.monotonic() < until and job.poll() is None:
+        time.sleep(0.01)
+    after_s, victim = time.monotonic() - began, number // 2 % 2
+    what = "SIGTERM of job" if whole_job else f"kill -9 RANK {victim}"
     if whole_job:
         job.send_signal(signal.SIGTERM)
     else:
-        processes = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
-        if len(processes) > number % 2:
-            os.kill(int(processes[number % 2]), signal.SIGKILL)
+        children = Path(f"/proc/{job.pid}/task/{job.pid}/children")
+        processes = children.read_text().split() if job.poll() is None else []
+        if len(processes) > victim:
+            os.kill(int(processes[victim]), signal.SIGKILL)
         else:
-            what = "(none there yet)"
+            what = "(nobody to kill)"
     code = job.wait(timeout=200)
     output.seek(0)
     lines = [line.strip() for line in output if line.startswith("Error")]
