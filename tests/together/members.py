@@ -41,6 +41,8 @@ from cvgl_bench.training.shard import Shard
 from cvgl_bench.training.state import restore_state, save_state
 
 from ..training.conftest import Probe, task_of
+from ..training.methods.test_frozen_blocks import FrozenBlocks
+from ..training.methods.test_teacher_and_queue import TeacherAndQueue
 
 EVERYTHING = "--all" in sys.argv
 """Whether to take the minutes that each method in each number of processes takes."""
@@ -195,6 +197,23 @@ def check_training(group, world):
     }
 
 
+STEPS = {
+    "asam": (Logging, {"sharpness": "asam", "rho": 0.5, "clip_norm": 1.0}),
+    "average": (Logging, {"optimizer": "sgd", "ema_decay": 0.8}),
+    "frozen blocks": (FrozenBlocks, {"optimizer": "momentum", "learning_rate": 0.01}),
+    "queue": (TeacherAndQueue, {"sharpness": "sam", "chunk": 1}),
+}
+
+
+def check_steps(group, world):
+    """What is done beside the gradient itself sees the whole batch in every process."""
+    found = {}
+    for name, (method, options) in STEPS.items():
+        one, other = (Trained(world, g, method(), **options).state for g in (ALONE, group))
+        found[name] = farthest(other.evaluated.state_dict(), one.evaluated.state_dict())
+    return found
+
+
 def check_methods(group, world):
     """Twenty steps of the methods at the published rate."""
     found = {}
@@ -326,6 +345,7 @@ def check_talk(group, world):
 CHECKS = {
     "gradients": check_gradients,
     "training": check_training,
+    "steps": check_steps,
     "methods": check_methods,
     "resuming": check_resuming,
     "evaluation": check_evaluation,

@@ -72,6 +72,12 @@ def test_training_takes_the_same_samples_in_the_same_order_to_the_same_weights(c
     assert training["looks"] == ([2] if checks.count == 2 else [1, 2])
 
 
+def test_sharp_steps_averages_groups_and_queues_are_those_of_one_process(members):
+    found = vars(members)["2 processes"][0]["answer"]["steps"]
+    assert set(found) == {"asam", "average", "frozen blocks", "queue"}
+    assert max(apart["one"] for apart in found.values()) < 1e-5, found
+
+
 def test_a_state_is_that_of_any_number_of_processes(members):
     found = vars(members)["2 processes"][0]["answer"]["resuming"]
     assert found["alone after"]["one"] < 1e-5 and found["together after"]["one"] < 1e-5
