@@ -45,7 +45,7 @@ def test_a_run_trains_evaluates_records_and_ranks(run, tmp_path):
     assert overall["recall@1"]["count"] == 18
     assert set(result["metrics"]["by_city"]) == {"Bb"}
     assert result["options"]["training"]["epochs"] == 6
-    assert result["selection"] == {"rule": "last", "epoch": 6}
+    assert result["selection"] == {"rule": "last", "epoch": 6, "city": None}
     assert "recall@1" in done.output and "m to the border" in done.output
     assert sum(table["recall@1"]["count"] for table in result["metrics"]["by_border"].values()) == 18
     boards = tmp_path / "leaderboards"
