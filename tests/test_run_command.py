@@ -81,6 +81,34 @@ def test_a_run_repeats_itself_to_the_bit_whatever_the_workers(run, tmp_path):
     assert not (tmp_path / "leaderboards").exists()
 
 
+def test_seeds_are_runs_of_their_own_like_those_made_one_by_one(run, tmp_path):
+    done = run("--epochs", "1", "--seeds", "3,5", "--output", "both")
+    assert done.exit_code == 0, done.output
+    assert done.output.count("epoch   1/1") == 2
+    assert run("--epochs", "1", "--seed", "5", "--output", "alone").exit_code == 0
+    both, alone = tmp_path / "both" / "seed-5", tmp_path / "alone"
+    assert (both / "weights.safetensors").read_bytes() == (alone / "weights.safetensors").read_bytes()
+    assert result_of(both)["metrics"] == result_of(alone)["metrics"]
+    assert result_of(tmp_path / "both" / "seed-3")["options"]["training"]["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--seeds", "1,1"], "takes different whole numbers"),
+        (["--seeds", "one"], "takes different whole numbers"),
+        (["--seeds", "1,2", "--seed", "3"], "Leave out --seed and --json"),
+        (["--seeds", "1,2", "--json"], "Leave out --seed and --json"),
+        (["--seeds", "1,2", "--output", "there"], "seed-2 exists, and a run is never overwritten"),
+    ],
+)
+def test_seeds_that_cannot_be_are_refused_before_the_first_run(run, tmp_path, flags, message):
+    (tmp_path / "there" / "seed-2").mkdir(parents=True)
+    done = run(*flags)
+    assert done.exit_code == 2 and message in done.output
+    assert not list(tmp_path.rglob("options.yaml"))
+
+
 def test_a_run_folder_is_never_overwritten(run, tmp_path):
     (tmp_path / "out").mkdir()
     done = run("--output", "out")

@@ -47,6 +47,11 @@ BESIDE_RESUME = ("resume", "leaderboard", "no_leaderboard", "as_json")
 )
 @click.option("--epochs", type=int, help="Short for --set training.epochs=N.")
 @click.option("--seed", type=int, help="Short for --set training.seed=N.")
+@click.option(
+    "--seeds",
+    metavar="N,N,...",
+    help="A run for each of these seeds, one after the other; with --output, in folders of it.",
+)
 @click.option("--device", help="auto, cpu, cuda or cuda:N.")
 @click.option("--workers", type=int, help="Processes that read images.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights to start from, or to evaluate.")
@@ -94,18 +99,40 @@ def _run(request: dict[str, Any], group: ProcessGroup) -> None:
     plugins = load_plugins()
     for broken in plugins.broken if group.first else ():
         click.echo(f"Warning: {broken}", err=True)
-    plugins.manager.register(Console(say), name="console")
     leaderboard = None if request["no_leaderboard"] else request["leaderboard"]
     if request["resume"]:
         _refuse_beside_resume()
-        run = resume(request["resume"], plugins, leaderboard=leaderboard, say=say, group=group)
-    else:
-        asked = _asked(request)
-        run = prepare(asked, plugins, output=request["output"], leaderboard=leaderboard, say=say, group=group)
-    print_plan(run, say)
-    result = execute(run)
-    if group.first:
-        click.echo(result.model_dump_json(indent=2)) if quiet else print_result(run, result)
+    for one in _each_seed(request, quiet=quiet):
+        if plugins.manager.has_plugin("console"):
+            plugins.manager.unregister(name="console")
+        plugins.manager.register(Console(say), name="console")
+        given: dict[str, Any] = {"leaderboard": leaderboard, "say": say, "group": group}
+        if request["resume"]:
+            run = resume(request["resume"], plugins, **given)
+        else:
+            run = prepare(_asked(one), plugins, output=one["output"], **given)
+        print_plan(run, say)
+        result = execute(run)
+        if group.first:
+            click.echo(result.model_dump_json(indent=2)) if quiet else print_result(run, result)
+
+
+def _each_seed(request: dict[str, Any], *, quiet: bool) -> list[dict[str, Any]]:
+    """Return the request of each seed of `--seeds`, with a folder of its own, or the one that was made."""
+    if request["seeds"] is None:
+        return [request]
+    if request["seed"] is not None or quiet:
+        raise click.UsageError("--seeds makes several runs. Leave out --seed and --json, or --seeds.")
+    seeds = request["seeds"].split(",")
+    if not all(seed.strip().isdecimal() for seed in seeds) or len(set(map(int, seeds))) < len(seeds):
+        raise click.UsageError(f"--seeds is '{request['seeds']}', but takes different whole numbers: 1,2,3.")
+    runs = []
+    for seed in map(int, seeds):
+        output = request["output"] and request["output"] / f"seed-{seed}"
+        if output is not None and output.exists():
+            raise click.UsageError(f"The run folder {output} exists, and a run is never overwritten.")
+        runs.append({**request, "seed": seed, "output": output})
+    return runs
 
 
 def _refuse_beside_resume() -> None:
