@@ -241,7 +241,8 @@ class ProcessGroup:
         except RuntimeError:
             # The first process holds what the others find each other by, unless torchrun does.
             missing = [0]
-        return self._gone(missing, "has ended") if missing else None
+        # One that waits for this one in the midst of a library cannot answer either.
+        return self._gone(missing, "does not answer") if missing else None
 
     def _broken(self, error: RuntimeError, *, hangs: bool) -> ProcessError:
         try:
