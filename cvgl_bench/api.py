@@ -123,6 +123,7 @@ def embed(
         batch_size=options.embed_batch_size,
         workers=place.workers,
         mixed_precision=options.embed_precision,
+        decode=options.decode,
     )
 
 

@@ -128,6 +128,14 @@ class Method(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} needs images but does not define prepare().")
 
+    def least_size(self, view: View) -> tuple[int, int] | None:
+        """Return (height, width) at which images of a view suffice; None, the default, for as stored.
+
+        Where a run says `decode=scaled` images come at the smallest eighth of their size that leaves no side
+        shorter, to `prepare`, `prepare_pair` and `locate` alike; their aspect stays.
+        """
+        return None
+
     @abstractmethod
     def embed(self, network: nn.Module, images: Tensor, view: View) -> Tensor:
         """Return embeddings (B, D) of a batch; the harness normalises them to unit length in float32.
@@ -188,6 +196,9 @@ class Locates(Protocol):
 
     def prepare(self, image: NDArray[np.uint8], view: View) -> Tensor:
         """As `Method.prepare`."""
+
+    def least_size(self, view: View) -> tuple[int, int] | None:
+        """As `Method.least_size`."""
 
     def locate(self, network: nn.Module, queries: Tensor, references: Tensor) -> Tensor:
         """Return (B, 2) positions (x, y) of queries in references as fractions of width and height.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from cvgl_bench.foundation.options import option
 from cvgl_bench.method import Method, View
 from cvgl_bench.networks.weights import create_backbone, pretrained_configuration
-from cvgl_bench.views.images import normalise, resize
+from cvgl_bench.views.images import Size, normalise, resize
 
 
 @dataclass(frozen=True)
@@ -70,26 +71,26 @@ class Frozen(Method):
     title = "Frozen backbone"
     Options = FrozenOptions
 
-    def __init__(self, options: Any) -> None:
-        super().__init__(options)
-        self._data_configuration: dict[str, Any] | None = None
-
     def build(self) -> nn.Module:
         """Return the backbone without its classifier."""
         return create_backbone(self.options.backbone, self.options.weights)
 
     def prepare(self, image: NDArray[np.uint8], view: View) -> Tensor:
         """Resize and normalise as timm's configuration of the backbone says."""
-        if self._data_configuration is None:
-            pretrained = pretrained_configuration(self.options.backbone).to_dict()
-            self._data_configuration = resolve_data_config({}, pretrained_cfg=pretrained)
-        configuration = self._data_configuration
-        height, width = configuration["input_size"][1:]
+        resized = resize(image, self.least_size(view))
+        return normalise(resized, self._data_configuration["mean"], self._data_configuration["std"])
+
+    def least_size(self, view: View) -> Size:
+        """Return the size at which the network sees a view."""
+        height, width = self._data_configuration["input_size"][1:]
         if view == "reference":
-            size = self.options.tile_size or (height, width)
-        else:
-            size = self.options.panorama_size or (height, 2 * width)
-        return normalise(resize(image, size), configuration["mean"], configuration["std"])
+            return self.options.tile_size or (height, width)
+        return self.options.panorama_size or (height, 2 * width)
+
+    @cached_property
+    def _data_configuration(self) -> dict[str, Any]:
+        pretrained = pretrained_configuration(self.options.backbone).to_dict()
+        return dict(resolve_data_config({}, pretrained_cfg=pretrained))
 
     def embed(self, network: nn.Module, images: Tensor, view: View) -> Tensor:
         """Return pooled features (B, D)."""

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from cvgl_bench.data.splits import Split
+from cvgl_bench.data.variants import PLAIN
 from cvgl_bench.foundation.errors import CvglError, DataError, PluginError, in_one_line
-from cvgl_bench.method import Method, Pair, TrainableMethod, View
+from cvgl_bench.method import Locates, Method, Pair, TrainableMethod, View
 from cvgl_bench.networks.answers import prepared_image, prepared_pair
-from cvgl_bench.views.images import ImageArray, read_image
+from cvgl_bench.views.images import Decode, ImageArray, Size, read_image
 
 
 class Loader:
@@ -81,16 +82,26 @@ def _leave_interrupts_to_the_run(worker: int) -> None:
 
 
 class SplitImages:
-    """The images of a split by row, queries as its variant shows them."""
+    """The images of a split by row, queries as its variant shows them.
 
-    def __init__(self, split: Split) -> None:
+    query_least, reference_least: as `read_image`'s `least`; queries of another variant than the plain one
+    are read whole, as variants are defined on stored images.
+    """
+
+    def __init__(
+        self, split: Split, *, query_least: Size | None = None, reference_least: Size | None = None
+    ) -> None:
         self._root, self._variant = split.root, split.variant
+        self._query_least = query_least if split.variant == PLAIN else None
+        self._reference_least = reference_least
         self._queries = split.queries[["path", "name"]].to_numpy(str)
         self._references = split.references["path"].to_numpy(str)
 
     def query(self, row: int) -> ImageArray:
         """Read the query of a row."""
-        return self._variant(read_image(self.query_path(row)), str(self._queries[row, 1]))
+        return self._variant(
+            read_image(self.query_path(row), least=self._query_least), str(self._queries[row, 1])
+        )
 
     def query_path(self, row: int) -> Path:
         """Return the file of a row's query."""
@@ -98,15 +109,23 @@ class SplitImages:
 
     def reference(self, row: int) -> ImageArray:
         """Read the reference of a row."""
-        return read_image(self._root / self._references[row])
+        return read_image(self._root / self._references[row], least=self._reference_least)
+
+
+def images_for(method: Method | Locates, split: Split, decode: Decode) -> SplitImages:
+    """Return the images of a split as a method gets them."""
+    if decode == "exact":
+        return SplitImages(split)
+    least = method.least_size
+    return SplitImages(split, query_least=least("query"), reference_least=least("reference"))
 
 
 class ViewImages(Dataset[torch.Tensor]):
     """The images of one view, prepared for the network, by row."""
 
-    def __init__(self, method: Method, split: Split, view: View) -> None:
+    def __init__(self, method: Method, split: Split, view: View, *, decode: Decode = "exact") -> None:
         self._count = len(split.queries if view == "query" else split.references)
-        self._images, self._method, self._view = SplitImages(split), method, view
+        self._images, self._method, self._view = images_for(method, split, decode), method, view
 
     def __len__(self) -> int:
         return self._count
@@ -121,8 +140,8 @@ class ViewImages(Dataset[torch.Tensor]):
 class TrainingPairs(Dataset[dict[str, torch.Tensor]]):
     """Augmented training pairs by (epoch, row): each draws from a generator of its own."""
 
-    def __init__(self, method: TrainableMethod, split: Split, *, seed: int) -> None:
-        self._method, self._images, self._seed = method, SplitImages(split), seed
+    def __init__(self, method: TrainableMethod, split: Split, *, seed: int, decode: Decode = "exact") -> None:
+        self._method, self._images, self._seed = method, images_for(method, split, decode), seed
         self._truth, self._covers = split.truth, split.covers
         self._fraction = split.position_px / split.tile_size_px[:, ::-1]
         self._city = split.queries["city"].to_numpy(str)
@@ -170,9 +189,10 @@ def view_loader(
     workers: int,
     device: torch.device,
     rows: Sequence[int] | None = None,
+    decode: Decode = "exact",
 ) -> Loader:
     """Return batches of one view's prepared images in row order, or in the order of `rows`."""
-    images = ViewImages(method, split, view)
+    images = ViewImages(method, split, view, decode=decode)
     chosen = torch.utils.data.Subset(images, rows) if rows is not None else images
     workers = workers if method.needs_images else 0
     return Loader(chosen, workers=workers, device=device, batch_size=batch_size)
@@ -205,9 +225,10 @@ def pair_loader(
     seed: int,
     workers: int,
     device: torch.device,
+    decode: Decode = "exact",
 ) -> Loader:
     """Return augmented training batches: dicts of stacked tensors, in the order `batches` gives."""
-    pairs = TrainingPairs(method, split, seed=seed)
+    pairs = TrainingPairs(method, split, seed=seed, decode=decode)
     return Loader(
         pairs, workers=workers, device=device, batch_sampler=batches, persistent_workers=workers > 0
     )

@@ -20,6 +20,7 @@ from cvgl_bench.foundation.progress import progress
 from cvgl_bench.method import Method, View
 from cvgl_bench.networks.answers import embeddings
 from cvgl_bench.networks.memory import SMALLER_ADVICE, enough_memory
+from cvgl_bench.views.images import Decode
 
 Keep = Callable[[Iterator[NDArray[np.float32]], int], NDArray[np.float32]]
 """Makes one array (N, D) of batches (B, D) as they come and the number of rows that they have in all."""
@@ -59,6 +60,7 @@ def embed_split(
     batch_size: int,
     workers: int,
     mixed_precision: str = "auto",
+    decode: Decode = "exact",
     rows: Sequence[int] | None = None,
     keep: Keep = gather,
     group: ProcessGroup = ALONE,
@@ -74,7 +76,14 @@ def embed_split(
         order = np.arange(len(table)) if rows is None else np.asarray(rows)
         rows = order[group.share(len(order), unit=batch_size)].tolist()
     loader = view_loader(
-        method, split, view=view, batch_size=batch_size, workers=workers, device=device, rows=rows
+        method,
+        split,
+        view=view,
+        batch_size=batch_size,
+        workers=workers,
+        device=device,
+        rows=rows,
+        decode=decode,
     )
     kind = autocast_type(mixed_precision, device)
     count = len(table) if rows is None else len(rows)

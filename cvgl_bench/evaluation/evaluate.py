@@ -63,12 +63,13 @@ def evaluate(
         workers=place.workers,
         mixed_precision=options.embed_precision,
         group=place.group,
+        decode=options.decode,
     )
     # Without images, embedding is quicker than reading, and need not follow from the weights.
     if store is not None and method.needs_images:
         precision = autocast_type(options.embed_precision, place.device)
         machine = machine_facts(place.device, precision, options.embed_batch_size)
-        facts = {**method_facts(method, network), **machine}
+        facts = {**method_facts(method, network), **machine, "decode": options.decode}
         embed = partial(store.embed, embed, facts, split, group=place.group)
     references, queries = embed(view="reference"), embed(view="query")
     ranking, extra = _rank(queries, references, split, options=options, place=place)
@@ -83,6 +84,7 @@ def evaluate(
             batch_size=options.embed_batch_size,
             workers=place.workers,
             group=place.group,
+            decode=options.decode,
         )
     return outcome(ranking, split, extra=extra)
 

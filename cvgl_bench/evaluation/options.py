@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cvgl_bench.foundation.options import option
+from cvgl_bench.views.images import Decode
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,11 @@ class EvaluationOptions:
     embed_batch_size: int = option(64, "Images in a batch when embedding.", least=1)
     embed_precision: Literal["auto", "off", "fp16", "bf16"] = option(
         "auto", "Autocast type when embedding; auto is fp16 on a GPU and off on a CPU."
+    )
+    decode: Decode = option(
+        "exact",
+        "Images as stored, or scaled: decoded at the smallest eighth of their size that the method needs.",
+        earlier="exact",
     )
     rank_precision: Literal["auto", "float32", "bfloat16", "float16"] = option(
         "auto", "First-pass type of the scores; ranks are those of float32 scores with every choice."

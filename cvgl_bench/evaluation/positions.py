@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import Dataset, Subset
 
-from cvgl_bench.data.loading import Loader, SplitImages
+from cvgl_bench.data.loading import Loader, images_for
 from cvgl_bench.data.splits import Split
 from cvgl_bench.foundation import geo
 from cvgl_bench.foundation.group import ALONE, ProcessGroup
@@ -18,14 +18,15 @@ from cvgl_bench.foundation.progress import progress
 from cvgl_bench.method import Locates
 from cvgl_bench.networks.answers import positions, prepared_image
 from cvgl_bench.networks.memory import SMALLER_ADVICE, enough_memory
+from cvgl_bench.views.images import Decode
 
 REFERENCE_ZOOM = 20
 """Web-Mercator zoom in whose pixels positions are turned to coordinates; any zoom gives the same."""
 
 
 class _PairImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    def __init__(self, method: Locates, split: Split, rows: NDArray[np.int64]) -> None:
-        self._method, self._images, self._rows = method, SplitImages(split), rows
+    def __init__(self, method: Locates, split: Split, rows: NDArray[np.int64], decode: Decode) -> None:
+        self._method, self._images, self._rows = method, images_for(method, split, decode), rows
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -49,6 +50,7 @@ def position_errors(
     batch_size: int,
     workers: int,
     group: ProcessGroup = ALONE,
+    decode: Decode = "exact",
 ) -> dict[str, NDArray[np.float64]]:
     """Return per-query errors in metres (Q,) of the answered position and of the tile's centre.
 
@@ -64,6 +66,7 @@ def position_errors(
         batch_size=batch_size,
         workers=workers,
         group=group,
+        decode=decode,
     )
     on_truth, on_retrieved = answers(split.truth), answers(retrieved)
     size_px = split.tile_size_px[:, ::-1]
@@ -88,9 +91,10 @@ def _answers(
     batch_size: int,
     workers: int,
     group: ProcessGroup,
+    decode: Decode,
 ) -> NDArray[np.float64]:
     own = group.share(len(rows), unit=batch_size)
-    pairs = Subset(_PairImages(method, split, rows), range(own.start, own.stop))
+    pairs = Subset(_PairImages(method, split, rows, decode), range(own.start, own.stop))
     loader = Loader(pairs, workers=workers, device=device, batch_size=batch_size)
     answers = []
     network.eval()

@@ -68,6 +68,7 @@ def train(
         setting.split,
         batches=batches,
         seed=setting.options.seed,
+        decode=setting.options.decode,
         workers=setting.workers,
         device=setting.device,
     )

@@ -96,6 +96,29 @@ def test_mixed_precision__is_what_the_network_computes_in(train_split, name, kin
     assert {tensor.dtype for tensor in run.state.network.state_dict().values()} == {torch.float32}
 
 
+def test_decode__decides_how_large_the_images_of_pairs_are(train_split, monkeypatch):
+    monkeypatch.setattr(Probe, "least_size", lambda self, view: (3, 3), raising=False)
+
+    def sides(decode):
+        return {pair.query.shape[0] for pair in pairs_seen(train_split, monkeypatch, decode=decode)}
+
+    (whole,), (scaled,) = sides("exact"), sides("scaled")
+    assert 3 <= scaled < whole
+
+
+def pairs_seen(split, monkeypatch, **options):
+    seen, prepare = [], Probe.prepare_pair
+
+    def watched(self, pair, generator):
+        seen.append(pair)
+        return prepare(self, pair, generator)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Probe, "prepare_pair", watched)
+        trained(split, **options)
+    return seen
+
+
 def positions(split):
     return (table[["lat", "lon"]].to_numpy() for table in (split.queries, split.references))
 

@@ -26,6 +26,47 @@ class TestReading:
         assert read.dtype == np.uint8 and np.array_equal(read, image)
         read[0, 0] = 0
 
+    @pytest.mark.parametrize(
+        "settings",
+        [{"subsampling": 0}, {"subsampling": 1}, {"subsampling": 2}, {"progressive": True}, {"quality": 98}],
+        ids=str,
+    )
+    def test_jpeg_files_are_decoded_as_pillow_does(self, tmp_path, settings) -> None:
+        path = save(Image.fromarray(noise(101, 203)), tmp_path / "a.jpg", **settings)
+        assert np.array_equal(read_image(path), np.array(Image.open(path)))
+
+    def test_a_truncated_jpeg_file_is_damaged(self, tmp_path) -> None:
+        path = save(Image.fromarray(noise(64, 64)), tmp_path / "a.jpg")
+        path.write_bytes(path.read_bytes()[:-500])
+        with pytest.raises(DataError, match="damaged"):
+            read_image(path)
+
+    @pytest.mark.parametrize("suffix", ["jpg", "png"])
+    @pytest.mark.parametrize(
+        ("least", "expected"),
+        [
+            ((384, 768), (384, 768)),
+            ((385, 700), (512, 1024)),
+            ((140, 768), (384, 768)),
+            ((1, 1), (128, 256)),
+            ((2000, 10), (1024, 2048)),
+        ],
+    )
+    def test_no_larger_than_what_suffices_at_eighths(self, tmp_path, suffix, least, expected) -> None:
+        smooth = Image.fromarray(noise(8, 16)).resize((2048, 1024), Image.Resampling.BICUBIC)
+        path = save(smooth, tmp_path / f"a.{suffix}")
+        read = read_image(path, least=least)
+        assert read.shape == (*expected, 3)
+        whole = resize(read_image(path), expected, antialias=True).astype(int)
+        assert np.abs(read - whole).mean() < 2  # levels: another filter, the same picture
+
+    def test_what_suffices_is_of_the_upright_image(self, tmp_path) -> None:
+        turned = Image.Exif()
+        turned[0x0112] = 6
+        path = save(Image.fromarray(noise(80, 160)), tmp_path / "a.jpg", exif=turned)
+        assert read_image(path).shape == (160, 80, 3)
+        assert read_image(path, least=(40, 10)).shape == (40, 20, 3)
+
     def test_grey_is_repeated_and_a_palette_expanded(self, tmp_path) -> None:
         grey = noise(4, 6)[..., 0]
         read = read_image(save(Image.fromarray(grey), tmp_path / "grey.png"))

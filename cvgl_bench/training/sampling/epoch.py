@@ -76,6 +76,7 @@ def _by_similarity(setting: Setting, network: nn.Module, epoch: int) -> NDArray[
             workers=setting.workers,
             mixed_precision=setting.options.mixed_precision,
             group=setting.group,
+            decode=setting.options.decode,
         )
         for view, rows in sides
     )

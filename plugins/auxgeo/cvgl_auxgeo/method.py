@@ -20,10 +20,10 @@ from cvgl_auxgeo.options import AuxGeoOptions
 from cvgl_auxgeo.position import locate, position_errors, position_loss
 from cvgl_auxgeo.published import from_published, is_published
 from cvgl_bench.foundation.errors import DataError, OptionError
-from cvgl_bench.method import Context, Pair
+from cvgl_bench.method import Context, Pair, View
 from cvgl_bench.networks.weights import Backbone, create_backbone, pretrained_configuration
 from cvgl_bench.views import birdseye
-from cvgl_bench.views.images import Geometry, ImageArray
+from cvgl_bench.views.images import Geometry, ImageArray, Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +65,14 @@ class AuxGeo(Sample4Geo):
             _check_parts(self.options.backbone)
         network = super().build()
         return ThreeViews(network.model, self.options.temperature) if self.options.bim else network
+
+    def least_size(self, view: View) -> Size:
+        """Return the size at which the network sees a view; a bird's-eye view takes twice a tile's width."""
+        height, width = self.size(view)
+        if view == "query" and self.options.bim:
+            tile_height, tile_width = self.options.tile_size
+            return max(height, tile_height), max(width, 2 * tile_width)
+        return height, width
 
     def prepare_views(
         self, pair: Pair, geometry: Geometry, generator: np.random.Generator

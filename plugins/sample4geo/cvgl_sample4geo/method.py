@@ -68,6 +68,10 @@ class Sample4Geo(TrainableMethod):
         """Resize to the view's size and normalise as the backbone expects."""
         return self.normalised(resize(image, self.size(view), antialias=self.options.antialias))
 
+    def least_size(self, view: View) -> Size:
+        """Return the size at which the network sees a view."""
+        return self.size(view)
+
     def embed(self, network: nn.Module, images: Tensor, view: View) -> Tensor:
         """Return pooled features (B, D); both views go through the same weights."""
         return network(images)
