@@ -104,7 +104,8 @@ def embed(
 
     view: 'query' or 'reference'. options: batch size and precision. device: 'auto' takes a GPU where there
     is one; the network is moved there and put in evaluation mode. workers: processes that read images, by
-    default one a core up to eight; 0 reads in this process, as a method defined in a notebook may need.
+    default one a core up to eight, half as many on a CPU; 0 reads in this process, as a method defined in a
+    notebook may need.
 
     Raises EmbeddingError naming the first image whose embedding is not finite or is zero.
 
@@ -164,4 +165,5 @@ def read_outcome(path: AnyPath) -> Outcome:
 
 
 def _place(device: str, workers: int | None) -> evaluation.Place:
-    return evaluation.Place(choose_device(device), choose_workers(workers))
+    chosen = choose_device(device)
+    return evaluation.Place(chosen, choose_workers(workers, chosen))

@@ -234,9 +234,13 @@ def pair_loader(
     )
 
 
-def choose_workers(workers: int | None, sharing: int = 1) -> int:
+def choose_workers(workers: int | None, device: torch.device, *, sharing: int = 1) -> int:
     """Return the number of worker processes: what was asked for, or one a core up to eight.
 
+    Where a CPU is the device, one for two cores: more take from the network what they give it.
     sharing: processes that share the machine's cores and each have workers of their own.
     """
-    return min(multiprocessing.cpu_count() // sharing, 8) if workers is None else workers
+    if workers is not None:
+        return workers
+    cores = multiprocessing.cpu_count() // sharing
+    return min(-(-cores // 2) if device.type == "cpu" else cores, 8)

@@ -109,7 +109,7 @@ def _begin(run: Run) -> tuple[Place, nn.Module]:
         machine, launch = run.options.machine, run.group.launch
         device = choose_device(machine.device, launch)
         run.group.use(device)
-        place = Place(device, choose_workers(machine.workers, launch.local_count), run.group)
+        place = Place(device, choose_workers(machine.workers, device, sharing=launch.local_count), run.group)
         _require_pairs_for_all(run)
         _check_task(run)
         return place, _build(run, place)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvgl_bench.data import cards, layouts
-from cvgl_bench.data.loading import TrainingPairs, ViewImages
+from cvgl_bench.data.loading import TrainingPairs, ViewImages, choose_workers
 from cvgl_bench.data.variants import Variant
 from cvgl_bench.plugins import load_plugins
 
@@ -72,3 +72,13 @@ def test_positions_and_metres_fit_the_scaled_tile(split):
 def test_variants_see_queries_as_stored(split):
     turned = dataclasses.replace(split, variant=Variant("fov", 180))
     assert ViewImages(Sized(None), turned, "query", decode="scaled")[0].tolist() == [TILE_PX, 2 * TILE_PX]
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "sharing", "expected"),
+    [("cpu", 2, 1, 1), ("cpu", 1, 1, 1), ("cpu", 8, 2, 2), ("cuda", 16, 1, 8), ("cuda", 16, 4, 4)],
+)
+def test_workers_leave_the_network_its_share_of_the_cores(monkeypatch, device, cores, sharing, expected):
+    monkeypatch.setattr("multiprocessing.cpu_count", lambda: cores)
+    assert choose_workers(None, torch.device(device), sharing=sharing) == expected
+    assert choose_workers(3, torch.device(device), sharing=sharing) == 3

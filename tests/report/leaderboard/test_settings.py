@@ -67,6 +67,7 @@ def test_seed_machine_and_batch_size_are_left_out(make_result):
         "method.bim": True,
         "method.nested.a": 1,
         "evaluation.embed_precision": "off",
+        "evaluation.decode": "exact",
     }
 
 
