@@ -77,8 +77,12 @@ def _stack_or_report(items: list[Any]) -> Any:
 
 
 def _leave_interrupts_to_the_run(worker: int) -> None:
-    """Ignore Ctrl-C, which reaches every process of a terminal: the run finishes its step first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ignore Ctrl-C and SIGTERM, which reach every process of a terminal or of a job that is ended.
+
+    The run finishes its step first. A worker ends when the run's process tells it to, or is gone.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
 
 
 class SplitImages:

@@ -1,12 +1,13 @@
 """The images that a method gets: as stored, or no larger than it needs."""
 
 import dataclasses
+import signal
 
 import pytest
 import torch
 
 from cvgl_bench.data import cards, layouts
-from cvgl_bench.data.loading import TrainingPairs, ViewImages, choose_workers
+from cvgl_bench.data.loading import Loader, TrainingPairs, ViewImages, choose_workers
 from cvgl_bench.data.variants import Variant
 from cvgl_bench.plugins import load_plugins
 
@@ -82,3 +83,20 @@ def test_workers_leave_the_network_its_share_of_the_cores(monkeypatch, device, c
     monkeypatch.setattr("multiprocessing.cpu_count", lambda: cores)
     assert choose_workers(None, torch.device(device), sharing=sharing) == expected
     assert choose_workers(3, torch.device(device), sharing=sharing) == 3
+
+
+class Signals(torch.utils.data.Dataset):
+    """What the process that reads an item does about the signals that end a job."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, row):
+        return torch.tensor(
+            [signal.getsignal(each) == signal.SIG_IGN for each in (signal.SIGINT, signal.SIGTERM)]
+        )
+
+
+def test_a_job_that_is_ended_leaves_its_workers_to_the_run():
+    (ignored,) = Loader(Signals(), workers=1, device=torch.device("cpu"), batch_size=1)
+    assert ignored.tolist() == [[True, True]]
