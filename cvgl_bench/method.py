@@ -45,7 +45,8 @@ class NoOptions:
 class Pair:
     """One training example: a query and the reference that holds it.
 
-    query, reference: uint8 (H, W, 3) RGB arrays as stored on disk.
+    query, reference: uint8 (H, W, 3) RGB arrays as stored on disk, or with `decode=scaled` no larger than
+        `Method.least_size` asks for.
     position_px: (x, y) of the query in the reference, in the pixels of `reference`.
     row: of the query among the training queries. reference_row: of the reference among the references.
     covers: rows of further references that hold the query too, and would be false negatives.

@@ -17,8 +17,10 @@ from cvgl_bench.data.splits import Split
 from cvgl_bench.data.variants import PLAIN
 from cvgl_bench.foundation.errors import CvglError, DataError, PluginError, in_one_line
 from cvgl_bench.method import Locates, Method, Pair, TrainableMethod, View
-from cvgl_bench.networks.answers import prepared_image, prepared_pair
+from cvgl_bench.networks.answers import least_size, prepared_image, prepared_pair
 from cvgl_bench.views.images import Decode, ImageArray, Size, read_image
+
+VIEWS: tuple[View, View] = ("query", "reference")
 
 
 class Loader:
@@ -120,8 +122,8 @@ def images_for(method: Method | Locates, split: Split, decode: Decode) -> SplitI
     """Return the images of a split as a method gets them."""
     if decode == "exact":
         return SplitImages(split)
-    least = method.least_size
-    return SplitImages(split, query_least=least("query"), reference_least=least("reference"))
+    query, reference = (least_size(method, method.least_size(view)) for view in VIEWS)
+    return SplitImages(split, query_least=query, reference_least=reference)
 
 
 class ViewImages(Dataset[torch.Tensor]):

@@ -13,7 +13,7 @@ import torch
 
 import cvgl_bench
 
-RECORDED_DISTRIBUTIONS = ("torch", "torchvision", "timm", "numpy", "pandas", "pillow")
+RECORDED_DISTRIBUTIONS = ("torch", "torchvision", "timm", "numpy", "pandas", "pillow", "simplejpeg")
 
 
 def versions() -> dict[str, str]:

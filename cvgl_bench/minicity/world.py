@@ -127,7 +127,7 @@ MINI_DRESS_LARGE = dataclasses.replace(
     panoramas_per_city=3000,
     panoramas_per_training_city=13_000,
 )
-"""As large as one GPU trains on in minutes: 64,000 panoramas."""
+"""For a GPU: 64,000 panoramas."""
 
 MINI_VIGOR = WorldPlan(
     name="mini-vigor",

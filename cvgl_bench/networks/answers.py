@@ -40,6 +40,16 @@ def prepared_pair(method: Method, pair: Any) -> dict[str, Tensor]:
     return dict(pair)
 
 
+def least_size(method: Method | Locates, size: Any) -> tuple[int, int] | None:
+    """Return what `least_size` answered, if it is a height and a width, or None."""
+    if size is None:
+        return None
+    sides = list(size) if isinstance(size, Iterable) else []
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise _broken(method, "least_size", f"{size!r}, but it must be (height, width) in pixels, or None")
+    return sides[0], sides[1]
+
+
 def embeddings(method: Method, batch: Any, *, count: int, width: int | None) -> Tensor:
     """Return what `embed` answered for `count` images, if it is (count, D) numbers; width: D, if known."""
     return _table(method, "embed", batch, count=count, width=width)

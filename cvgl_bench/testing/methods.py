@@ -24,6 +24,7 @@ from cvgl_bench.method import (
     TrainableMethod,
     View,
 )
+from cvgl_bench.networks import answers
 from cvgl_bench.running.options import sections_of
 from cvgl_bench.running.recipes import read_recipe
 from cvgl_bench.testing.abilities import check_after_step, check_parameter_groups
@@ -294,7 +295,12 @@ def _prepared(method: Method, view: View) -> Tensor:
         image = _noise(size, row)
         tensors.append(method.prepare(image, view))
         must(np.array_equal(image, _noise(size, row)), "prepare() changes the image it is given")
-    kinds = {(tuple(tensor.shape), tensor.dtype) for tensor in tensors}
+    try:
+        least = answers.least_size(method, method.least_size(view))
+    except PluginError as error:
+        raise AssertionError(f"{type(method).__name__}: {error}") from None
+    smallest = [] if least is None else [method.prepare(_noise(least, 0), view)]
+    kinds = {(tuple(tensor.shape), tensor.dtype) for tensor in [*tensors, *smallest]}
     must(
         len(kinds) == 1,
         f"prepare() gives tensors of different shape or type for {view} images of different size",

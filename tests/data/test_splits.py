@@ -40,6 +40,13 @@ def test_offset_and_decentrality_follow_from_the_position():
     assert split.decentrality == pytest.approx([50 / np.hypot(50, 100)])
 
 
+@pytest.mark.parametrize(
+    ("position_px", "border_m"), [((130, 10), 2.5), ((130, 92), 2.0), ((4, 50), 1.0), ((203, 50), 0.0)]
+)
+def test_metres_to_the_nearest_border_of_the_tile(position_px, border_m):
+    assert make_split(position_px=np.array([position_px], np.float64)).border_m == pytest.approx([border_m])
+
+
 def test_a_truth_outside_the_references_is_refused_by_query_name():
     with pytest.raises(DataError, match="'q' is not among the 2 references"):
         make_split(truth=np.array([2]))

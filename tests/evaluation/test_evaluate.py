@@ -56,6 +56,7 @@ def test_a_changed_option_never_finds_the_embeddings_of_another(run, tmp_path):
     assert reused("a", *small) == []
     assert reused("b", *small) == ["reference", "query"]
     assert reused("c", *large) == []
+    assert reused("s", *small, "--set", "evaluation.decode=scaled") == [], "other pixels"
     assert reused("d", *large, "--seed", "2") == [], "other weights"
     first, other = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in "ac")
     assert not np.array_equal(first.top_scores, other.top_scores)

@@ -55,9 +55,13 @@ def copy_package(folder: Path) -> None:
 def import_libraries() -> None:
     """Import what every run of the tests would import for itself, which takes longer than they do."""
     import click  # noqa: F401
+    import cv2  # noqa: F401
     import pandas  # noqa: F401
     import pydantic  # noqa: F401
     import pytest  # noqa: F401
+    import scipy.spatial  # noqa: F401
+    import scipy.stats  # noqa: F401
+    import timm  # noqa: F401
     import torch._dynamo  # noqa: F401  The first optimiser imports it.
 
 

@@ -286,6 +286,13 @@ def test_references_that_come_ever_closer(noise, monkeypatch):
             assert_equal(rank(*case, top=top, block=block, precision="float32"), oracle(*case, top=top))
 
 
+def test_a_tie_with_the_last_of_the_best_comes_before_it_where_that_is_a_cover():
+    """The first 200 references are covers: they fill the places until others of their score come."""
+    queries, references = np.ones((64, 4), np.float32), np.ones((400, 4), np.float32)
+    case = queries, references, np.arange(64) + 300, np.tile(np.arange(200), (64, 1))
+    assert_equal(rank(*case, top=20, block=(64, 40)), oracle(*case, top=20))
+
+
 def test_a_type_is_tried_in_vain_on_few_references_only(monkeypatch):
     monkeypatch.setattr(ranking, "workers", lambda device: 1)
     sizes = {}

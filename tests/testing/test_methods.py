@@ -169,6 +169,11 @@ class Renaming(Good):
         return {"model." + name: tensor for name, tensor in state.items()}
 
 
+class OddLeast(Good):
+    def least_size(self, view):
+        return 384
+
+
 class Painting(Good):
     """Draws into the image that the harness keeps."""
 
@@ -447,6 +452,7 @@ BROKEN = {
     RandomBuild: "different networks from one seed",
     NoNetwork: r"build\(\) must return a torch.nn.Module",
     Renaming: "does not load its own state dict",
+    OddLeast: r"least_size\(\) gives 384",
     Painting: r"prepare\(\) changes the image",
     UnevenPrepare: "different shape or type for query images",
     NotANumber: "infinite or not a number",

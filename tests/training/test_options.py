@@ -104,6 +104,15 @@ def test_decode__decides_how_large_the_images_of_pairs_are(train_split, monkeypa
 
     (whole,), (scaled,) = sides("exact"), sides("scaled")
     assert 3 <= scaled < whole
+    mined, prepare = set(), Probe.prepare
+
+    def watched(self, image, view):
+        mined.add(len(image))
+        return prepare(self, image, view)
+
+    monkeypatch.setattr(Probe, "prepare", watched)
+    trained(train_split, decode="scaled", sampling="neighbours", mine_every=1, epochs=2, neighbour_pool=3)
+    assert scaled in mined and whole not in mined
 
 
 def pairs_seen(split, monkeypatch, **options):

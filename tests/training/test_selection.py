@@ -95,6 +95,16 @@ def test_a_city_left_out_is_validated_with_all_its_tiles(train_split):
     held = train_split.queries["city"] == cities[-1]
     assert validation.references["name"].to_numpy()[validation.truth].tolist() == named[held].tolist()
     assert set(leave_out(train_split, cities[0])[1].queries["city"]) == {cities[0]}
+    without = train_split.truth != train_split.truth[np.flatnonzero(held)[0]]
+    fewer = dataclasses.replace(
+        train_split,
+        queries=train_split.queries[without].reset_index(drop=True),
+        truth=train_split.truth[without],
+        covers=train_split.covers[without],
+        position_px=train_split.position_px[without],
+    )
+    gallery = leave_out(fewer, None)[1].references["name"].tolist()
+    assert gallery == validation.references["name"].tolist(), "a tile that no query lies in is there too"
 
 
 def test_a_city_that_cannot_be_left_out_is_refused_in_one_line(train_split):

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import torch
-from cvgl_sample4geo.method import Sample4Geo, SharedBackbone
+from cvgl_sample4geo.method import Sample4Geo
 from torch import Tensor, nn
 
 from cvgl_auxgeo.labels import position_label
@@ -21,6 +21,7 @@ from cvgl_auxgeo.position import locate, position_errors, position_loss
 from cvgl_auxgeo.published import from_published, is_published
 from cvgl_bench.foundation.errors import DataError, OptionError
 from cvgl_bench.method import Context, Pair, View
+from cvgl_bench.networks.shared_backbone import SharedBackbone
 from cvgl_bench.networks.weights import Backbone, create_backbone, pretrained_configuration
 from cvgl_bench.views import birdseye
 from cvgl_bench.views.images import Geometry, ImageArray, Size

@@ -7,7 +7,6 @@ of HC-Net and AuxGeo, which keep the panorama beside it; here it is all there is
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -19,16 +18,16 @@ from torch import Tensor, nn
 from cvgl_bench import Context, Pair, TrainableMethod, option
 from cvgl_bench.method import View
 from cvgl_bench.networks.losses import symmetric_info_nce
+from cvgl_bench.networks.shared_backbone import SharedBackbone, shared_backbone
 from cvgl_bench.networks.weights import (
     COMMON_STRIDE,
     OUTPUT_STRIDE_HELP,
     WEIGHTS_HELP,
     OutputStride,
-    create_backbone,
     pixel_statistics,
 )
 from cvgl_bench.views.birdseye import FOV_DEG, project
-from cvgl_bench.views.images import Geometry, ImageArray, normalise, resize
+from cvgl_bench.views.images import Geometry, ImageArray, Size, normalise, resize
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,6 @@ class BirdsEyeOptions:
     turn_probability: float = option(0.75, "Chance of turning a pair by 90, 180 or 270 deg.", least=0, most=1)
 
 
-class OverheadEmbedder(nn.Module):
-    """One backbone for both views and the logarithm of the similarity scale."""
-
-    def __init__(self, model: nn.Module, temperature: float) -> None:
-        super().__init__()
-        self.model = model
-        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return features (B, D) of images (B, 3, H, W) of either view."""
-        return self.model(images)
-
-
 class BirdsEye(TrainableMethod):
     """One network for tiles and for panoramas seen from above."""
 
@@ -73,16 +59,24 @@ class BirdsEye(TrainableMethod):
     recipes = files("cvgl_birdseye") / "recipes"
     options: BirdsEyeOptions
 
-    def build(self) -> OverheadEmbedder:
+    def build(self) -> SharedBackbone:
         """Return the backbone with its temperature."""
         options = self.options
-        backbone = create_backbone(options.backbone, options.weights, output_stride=options.output_stride)
-        # Channels last, because convolutions are up to a third faster so on CPUs and on tensor cores.
-        return OverheadEmbedder(backbone.to(memory_format=torch.channels_last), options.temperature)
+        return shared_backbone(
+            options.backbone,
+            options.weights,
+            output_stride=options.output_stride,
+            temperature=options.temperature,
+        )
 
     def prepare(self, image: ImageArray, view: View) -> Tensor:
         """See a query from above, resize a tile, and normalise as the backbone expects."""
         return self._normalised(self._from_above(image, view))
+
+    def least_size(self, view: View) -> Size:
+        """Return the tile's side; what is seen from above it fills a panorama of twice that width."""
+        side = self.options.size
+        return (side, 2 * side) if view == "query" else (side, side)
 
     def embed(self, network: nn.Module, images: Tensor, view: View) -> Tensor:
         """Return pooled features (B, D); both views go through the same weights."""
@@ -106,7 +100,7 @@ class BirdsEye(TrainableMethod):
         return {"query": query, "reference": reference}
 
     def criterion(  # type: ignore[override]  # Its network is what `build` returned.
-        self, network: OverheadEmbedder, outputs: dict[str, Tensor], context: Context
+        self, network: SharedBackbone, outputs: dict[str, Tensor], context: Context
     ) -> dict[str, Tensor]:
         """Return the contrastive loss of the batch as `info_nce`."""
         smoothing = self.options.label_smoothing

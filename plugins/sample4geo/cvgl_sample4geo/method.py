@@ -7,7 +7,6 @@ distance and then by similarity, belongs to the training loop.
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -17,7 +16,8 @@ from torch import Tensor, nn
 
 from cvgl_bench.method import Context, Pair, TrainableMethod, View
 from cvgl_bench.networks.losses import symmetric_info_nce
-from cvgl_bench.networks.weights import Backbone, create_backbone, pixel_statistics
+from cvgl_bench.networks.shared_backbone import SharedBackbone, shared_backbone
+from cvgl_bench.networks.weights import pixel_statistics
 from cvgl_bench.views.augmentation import Photometric
 from cvgl_bench.views.images import Geometry, ImageArray, Size, normalise, resize
 from cvgl_sample4geo.options import Sample4GeoOptions
@@ -29,22 +29,6 @@ if TYPE_CHECKING:
 
 GRID_RATIO: dict[View, float] = {"query": 0.5, "reference": 0.4}
 """Side of the blackened squares of a dropout grid, as a share of its cells (published code)."""
-
-
-class SharedBackbone(nn.Module):
-    """One backbone for both views and the logarithm of the similarity scale.
-
-    Its state dict is that of the published weights: `model.<timm's own names>` and `logit_scale`.
-    """
-
-    def __init__(self, model: Backbone, temperature: float) -> None:
-        super().__init__()
-        self.model = model
-        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return features (B, D) of images (B, 3, H, W) of either view."""
-        return self.model(images)
 
 
 class Sample4Geo(TrainableMethod):
@@ -59,10 +43,12 @@ class Sample4Geo(TrainableMethod):
     def build(self) -> SharedBackbone:
         """Return the backbone with its temperature."""
         options = self.options
-        backbone = create_backbone(options.backbone, options.weights, output_stride=options.output_stride)
-        # Channels last, because convolutions are up to a third faster so on CPUs and on tensor cores.
-        backbone = backbone.to(memory_format=torch.channels_last)
-        return SharedBackbone(backbone, options.temperature)
+        return shared_backbone(
+            options.backbone,
+            options.weights,
+            output_stride=options.output_stride,
+            temperature=options.temperature,
+        )
 
     def prepare(self, image: ImageArray, view: View) -> Tensor:
         """Resize to the view's size and normalise as the backbone expects."""
