@@ -128,6 +128,9 @@ def _run_tests(folder: Path, tests: Sequence[str], output: Path) -> None:
     import cvgl_bench
 
     in_copy = Path(cvgl_bench.__file__).is_relative_to(folder)
-    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-rfE", *tests]) if in_copy else "not the copy"
+    # timm comes with a library that has a plugin for pytest, which is then imported before pytest knows it.
+    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    line = ["-x", "-q", "-p", "no:cacheprovider", "-rfE", *quiet, *tests]
+    code = pytest.main(line) if in_copy else "not the copy"
     sys.stdout.flush()
     os._exit(int(code) if in_copy else 3)
