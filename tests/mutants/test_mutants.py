@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.mutants.mutation import REPOSITORY, Mutant
+from tests.mutants.mutation import REPOSITORY, Mutant, copy_package
 from tests.mutants.training import MUTANTS, TESTS
 
 
@@ -29,21 +29,34 @@ def test_one_whose_text_is_gone_is_an_error():
 SCRIPT = """
 import sys
 from pathlib import Path
-from tests.mutants.mutation import Mutant, copy_package, fate_of, import_libraries
-folder = Path(sys.argv[1]).resolve()
-copy_package(folder)
-fault = Mutant("cvgl_bench/training/schedule.py", "0.5 * (1 + ", "0.4 * (1 + ", "a lower peak")
-import_libraries()
-for mutant, test in ((fault, "schedule"), (None, "schedule"), (fault, "nothing")):
-    print(*fate_of(mutant, folder, [f"tests/training/test_{test}.py"]))
+from tests.mutants.mutation import Mutant, fate_of
+folder = Path(sys.argv[1])
+fault = Mutant("cvgl_bench/sums.py", "+", "-", "takes away")
+for mutant, test in ((fault, "sums"), (None, "sums"), (fault, "nothing")):
+    print(*fate_of(mutant, folder, [f"tests/test_{test}.py"]))
 """
+PACKAGE = {
+    "cvgl_bench/__init__.py": "",
+    "cvgl_bench/sums.py": "def plus(one, other):\n    return one + other\n",
+    "tests/__init__.py": "",
+    "tests/test_sums.py": "from cvgl_bench.sums import plus\ndef test_plus():\n    assert plus(2, 3) == 5\n",
+}
+
+
+def test_the_copy_holds_what_is_tested_and_its_tests(tmp_path):
+    copy_package(tmp_path)
+    for path in (*(mutant.file for mutant in MUTANTS), *TESTS, "pyproject.toml"):
+        assert (tmp_path / path).exists()
 
 
 def test_a_fault_is_found_and_taken_back(tmp_path):
+    for path, text in PACKAGE.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
     line = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     done = subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     fates = done.stdout.splitlines()
-    assert fates[0].startswith("killed tests/training/test_schedule.py::test_it_rises_to_the_peak")
+    assert fates[0].startswith("killed tests/test_sums.py::test_plus")
     assert fates[1].strip() == "survived"
     assert fates[2].startswith("broken")

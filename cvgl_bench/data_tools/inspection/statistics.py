@@ -173,8 +173,8 @@ def _area_km2(centres_m: Floats, sides_m: Floats) -> float:
     for count in np.unique(counts, axis=0):
         corner = low[(counts == count).all(axis=1)]
         cells = np.add.outer(np.arange(count[1]) * width, np.arange(count[0])).ravel()
-        covered.append(np.unique(np.add.outer(corner[:, 1] * width + corner[:, 0], cells)))
-    return len(np.unique(np.concatenate(covered))) * cell_m**2 / SQUARE_METRES_PER_KM2
+        covered.append(pd.unique(np.add.outer(corner[:, 1] * width + corner[:, 0], cells).ravel()))
+    return len(pd.unique(np.concatenate(covered))) * cell_m**2 / SQUARE_METRES_PER_KM2
 
 
 def _not_covering(split: Split, rows: NDArray[np.int64]) -> float | None:

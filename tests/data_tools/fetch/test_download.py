@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -155,54 +154,68 @@ def test_ten_kills_leave_no_trace(tmp_path, serve, world):
         return world.answer(*request)
 
     url = serve(answer).url + "/{z}/{x}/{y}"
-    assert fetch_in_process(url, tmp_path / "undisturbed", world).wait(60) == 0
-    generator = random.Random(0)
-    folder = tmp_path / "killed" / "Aa" / "satellite"
-    counts = [0]
-    for _ in range(10):
-        process = fetch_in_process(url, tmp_path / "killed", world)
-        enough = counts[-1] + generator.randint(1, 5)
-        while process.poll() is None and len(list(folder.glob("*.png"))) < enough:
-            time.sleep(0.001)
-        time.sleep(generator.uniform(0, 0.003))
-        process.send_signal(signal.SIGKILL)
-        process.wait(10)
-        counts.append(len(list(folder.glob("*.png"))))
-    assert len([n for n in counts if 0 < n < COUNT]) >= 5, counts
-    assert fetch_in_process(url, tmp_path / "killed", world).wait(60) == 0
+    items = [(item.path, item.lat, item.lon, item.size_px) for item in crops(world, COUNT)]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        input=json.dumps([url, str(tmp_path), world.zoom, items]),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    *counts, undisturbed, last = json.loads(done.stdout)
+    assert undisturbed == last == 0
+    assert len(counts) == 10 and len([n for n in counts if 0 < n < COUNT]) >= 5, counts
     assert tree(tmp_path / "killed") == tree(tmp_path / "undisturbed")
     assert len(tree(tmp_path / "killed")) == COUNT + 1
 
 
 COUNT = 60
 SCRIPT = """
-import json, sys, threading
+import json, os, random, signal, sys, time
 from pathlib import Path
 from cvgl_bench.data_tools.fetch.client import Client, ClientOptions
 from cvgl_bench.data_tools.fetch.download import download
 from cvgl_bench.data_tools.fetch.overhead import XyzProvider
 from cvgl_bench.data_tools.fetch.provider import Wanted
 from cvgl_bench.foundation.progress import Silent
-url, root, zoom, items = json.loads(sys.stdin.readline())
+url, place, zoom, items = json.load(sys.stdin)
 items = [Wanted(*item[:3], tuple(item[3])) for item in items]
-print("ready", flush=True)
-with Client(ClientOptions(rate_per_s=0), allow_private=True) as client:
-    provider = XyzProvider(client, {"url": url, "zoom": zoom})
-    jobs = ((provider, item) for item in items)
-    report = download(jobs, Path(root), connections=4, stop=client.stop, progress=Silent())
-sys.exit(report.failed)
+
+def fetch(root):
+    with Client(ClientOptions(rate_per_s=0), allow_private=True) as client:
+        provider = XyzProvider(client, {"url": url, "zoom": zoom})
+        jobs = ((provider, item) for item in items)
+        return download(jobs, root, connections=4, stop=client.stop, progress=Silent()).failed
+
+def start(name):
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            code = fetch(Path(place, name))
+        finally:
+            os._exit(code)
+    return child
+
+def end(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+undisturbed = end(start("undisturbed"))
+chance, folder, counts = random.Random(0), Path(place, "killed", "Aa", "satellite"), [0]
+for _ in range(10):
+    child = start("killed")
+    enough = counts[-1] + chance.randint(1, 5)
+    while not os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        if len(list(folder.glob("*.png"))) >= enough:
+            break
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.003))
+    os.kill(child, signal.SIGKILL)
+    end(child)
+    counts.append(len(list(folder.glob("*.png"))))
+print(json.dumps([*counts[1:], undisturbed, end(start("killed"))]))
 """
-
-
-def fetch_in_process(url: str, root, world) -> subprocess.Popen:
-    """Start a download in a process of its own and return when it begins."""
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    items = [(item.path, item.lat, item.lon, item.size_px) for item in crops(world, COUNT)]
-    with process.stdin, process.stdout:
-        process.stdin.write(json.dumps([url, str(root), world.zoom, items]).encode() + b"\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == b"ready\n"
-    return process
 
 
 class Faulty:
