@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cvgl_bench
@@ -22,7 +23,12 @@ def cards_folder() -> Path:
 
 def builtin_cards() -> list[Dataset]:
     """Return the cards that come with cvgl-bench, in order of their names."""
-    return [read_card(path) for path in sorted(cards_folder().glob("*.yaml"), key=lambda path: path.stem)]
+    return list(_cards_of(cards_folder()))
+
+
+@cache
+def _cards_of(folder: Path) -> tuple[Dataset, ...]:
+    return tuple(read_card(path) for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem))
 
 
 def find_dataset(name_or_path: str, datasets: Registry[Dataset]) -> Dataset:

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ def versions() -> dict[str, str]:
     """Return the versions of the harness, Python and the libraries that shape numbers."""
     found = {"cvgl-bench": cvgl_bench.__version__, "python": platform.python_version()}
     for name in RECORDED_DISTRIBUTIONS:
-        found[name] = importlib.metadata.version(name)
+        found[name] = _version(name)
     return found
+
+
+_version = cache(importlib.metadata.version)
 
 
 def commit() -> str | None:

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import traceback
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -81,11 +82,19 @@ def drawn(names):
     return {**images, "position": torch.rand(PAIRS, 2, generator=generator), "row": torch.arange(PAIRS)}
 
 
-def gradients(name, *, chunk, group):
-    """Return the loss terms and gradients of a batch of which each process of a group has its share."""
+@cache
+def built(name, kind):
+    """Return a method and its network, as built once: passes change nothing but gradients."""
     method = METHODS[name]()
     torch.manual_seed(1)
-    network = method.build().train()
+    return method, method.build().to(kind).train()
+
+
+def gradients(name, *, chunk, group):
+    """Return the loss terms and gradients of a batch of which each process of a group has its share."""
+    method, network = built(name, torch.get_default_dtype())
+    network.zero_grad()
+    torch.manual_seed(1)
     batch = drawn([] if name == "dropping" else ["wide"])
     share = group.share(PAIRS)
     terms, _ = backward(
@@ -463,22 +472,20 @@ class Commands:
 
         return Members(self.folder / f"output of {name}", count, act, **variables)
 
-    def interrupted(self, name, which, number=1):
-        """Send a signal to one process once a state was saved; go on alone when all have ended."""
+    def interrupted(self, name, which, number):
+        """Start a run and send a signal to one of its processes once a state was saved."""
         members = self.start(name, "--set", "wait_s=3")
         state = self.folder / name / "state.safetensors"
         until = time.monotonic() + 60
         while not state.exists() and time.monotonic() < until:
             time.sleep(0.01)
         members.signal(number, which)
-        if which == signal.SIGSTOP:
-            os.waitid(os.P_PID, members.ids[0], os.WEXITED | os.WNOWAIT)
-            members.signal(number, signal.SIGKILL)
-        ends = members.end()
-        files = sorted(path.name for path in (self.folder / name).iterdir())
+        return members
+
+    def again(self, name):
+        """Let a run go on in one process."""
         line = ["run", "--resume", str(self.folder / name), "--no-leaderboard"]
-        again = self.start(f"{name} again", line=line, count=1).end()
-        return {"ends": ends, "files": files, "again": again[0]["code"]}
+        return self.start(f"{name} again", line=line, count=1)
 
     def all(self):
         """Return what became of each; those that only end side by side, for most of it is waiting."""
@@ -491,14 +498,21 @@ class Commands:
             "flag": self.start("flag", "--nonsense"),
         }
         ends = {name: members.end() for name, members in running.items()}
-        for name, which, number in (
-            ("killed", signal.SIGKILL, 1),
-            ("first killed", signal.SIGKILL, 0),
-            ("asked to end", signal.SIGTERM, 1),
-            ("hangs", signal.SIGSTOP, 1),
-        ):
-            ends[name] = self.interrupted(name, which, number)
-        return ends
+        hit = {
+            "hangs": self.interrupted("hangs", signal.SIGSTOP, 1),
+            "killed": self.interrupted("killed", signal.SIGKILL, 1),
+            "first killed": self.interrupted("first killed", signal.SIGKILL, 0),
+            "asked to end": self.interrupted("asked to end", signal.SIGTERM, 1),
+        }
+        os.waitid(os.P_PID, hit["hangs"].ids[0], os.WEXITED | os.WNOWAIT)
+        hit["hangs"].signal(1, signal.SIGKILL)
+        found = {name: {"ends": members.end()} for name, members in hit.items()}
+        for name, one in found.items():
+            one["files"] = sorted(path.name for path in (self.folder / name).iterdir())
+        going_on = {name: self.again(name) for name in found}
+        for name, members in going_on.items():
+            found[name]["again"] = members.end()[0]["code"]
+        return ends | found
 
 
 if __name__ == "__main__":

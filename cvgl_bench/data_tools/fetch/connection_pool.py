@@ -107,6 +107,13 @@ def _pool_classes(*, allow_private: bool) -> dict[str, type[HTTPConnectionPool]]
     }
 
 
+def _tls_context() -> ssl.SSLContext:
+    """Return the system's certificates and rules, for sockets whose reads end in time."""
+    context = ssl.create_default_context()
+    context.sslsocket_class = _TimedTlsReads
+    return context
+
+
 class ConnectionPools:
     """The pools of all servers that are asked, directly or through the proxy of the environment.
 
@@ -115,11 +122,9 @@ class ConnectionPools:
     """
 
     def __init__(self, connections: int, *, allow_private: bool) -> None:
-        self._tls = ssl.create_default_context()
-        self._tls.sslsocket_class = _TimedTlsReads
         self._connections, self._allow_private = connections, allow_private
         self._lock = threading.Lock()
-        self._managers: dict[str, PoolManager] = {}
+        self._managers: dict[tuple[str | None, str], PoolManager] = {}
 
     def manager(self, parts: Url) -> PoolManager:
         """Return what holds the pools for a URL.
@@ -131,21 +136,24 @@ class ConnectionPools:
         if proxy and not self._allow_private and is_number(host):
             require_public(host, host.strip("[]"))
         with self._lock:
-            if proxy not in self._managers:
-                self._managers[proxy] = self._new_manager(proxy)
-            return self._managers[proxy]
+            key = parts.scheme, proxy
+            if key not in self._managers:
+                self._managers[key] = self._new_manager(*key)
+            return self._managers[key]
 
     def close(self) -> None:
         """Close every connection; no thread may be using them any more."""
         for manager in self._managers.values():
             manager.clear()
 
-    def _new_manager(self, proxy: str) -> PoolManager:
+    def _new_manager(self, scheme: str | None, proxy: str) -> PoolManager:
         make: Callable[..., PoolManager] = PoolManager
+        # Reading the system's certificates takes longer than most requests: only where they are asked for.
+        tls = _tls_context() if "https" in (scheme, parse_url(proxy).scheme) else None
         if proxy:
             via = parse_url(proxy if "://" in proxy else f"http://{proxy}")
             login = make_headers(proxy_basic_auth=unquote(via.auth or "") or None)
             make = partial(ProxyManager, via._replace(auth=None).url, proxy_headers=login)
-        manager = make(maxsize=self._connections, ssl_context=self._tls)
+        manager = make(maxsize=self._connections, ssl_context=tls)
         manager.pool_classes_by_scheme = _pool_classes(allow_private=self._allow_private)
         return manager
