@@ -48,7 +48,7 @@ def test_a_run_trains_evaluates_records_and_ranks(run, tmp_path):
     assert result["selection"] == {"rule": "last", "epoch": 6, "city": None}
     assert "recall@1" in done.output and "m to the border" in done.output
     assert sum(table["recall@1"]["count"] for table in result["metrics"]["by_border"].values()) == 18
-    boards = tmp_path / "leaderboards"
+    boards = tmp_path / "runs" / "leaderboards"
     assert "Mean colour" in (boards / "noise.md").read_text()
     assert len(list((boards / "results").glob("*.json"))) == 1
 
@@ -66,7 +66,7 @@ def test_a_plugins_metric_stands_beside_the_built_in_ones(run, tmp_path):
     assert metrics["by_city"]["Bb"]["log_rank"]["value"] == pytest.approx(overall["value"])
     bins = [each["log_rank"] for each in metrics["by_decentrality"].values()]
     assert sum(each["count"] for each in bins) == 18
-    assert "log_rank" in (tmp_path / "leaderboards/noise.md").read_text()
+    assert "log_rank" in (tmp_path / "runs/leaderboards/noise.md").read_text()
     compared = CliRunner().invoke(cli, ["compare", "seed1", "seed2", "--no-pool", "--metric", "log_rank"])
     assert compared.exit_code == 0, compared.output
     assert "difference in log_rank" in compared.output and "log_rank by decentrality" in compared.output
@@ -78,7 +78,7 @@ def test_a_run_repeats_itself_to_the_bit_whatever_the_workers(run, tmp_path):
         assert done.exit_code == 0, done.output
     first, second = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in "ab")
     np.testing.assert_array_equal(first.top_scores, second.top_scores)
-    assert not (tmp_path / "leaderboards").exists()
+    assert not (tmp_path / "runs").exists()
 
 
 def test_seeds_are_runs_of_their_own_like_those_made_one_by_one(run, tmp_path):
@@ -219,7 +219,7 @@ def test_reported_weights_are_embedded_once_and_the_record_says_so(run, tmp_path
     done = run("--epochs", "2", "--set", "select=validation", "--set", "validation_fraction=0.4")
     assert done.exit_code == 0, done.output
     assert len(stored()) == 2, "the queries and references of the reported weights, none of validation"
-    (out,) = (tmp_path / "runs").iterdir()
+    (out,) = (tmp_path / "runs").glob("*-noise-cross")
     weights = ("--eval-only", "--checkpoint", str(out / "weights.safetensors"))
     monkeypatch.setattr(MeanColour, "prepare", lambda *_: pytest.fail("an image was prepared again"))
     done = run(*weights, "--output", "b")
@@ -297,7 +297,7 @@ def test_a_variant_is_recorded_and_kept_apart_from_the_ranking(run, tmp_path):
     first, second = (read_outcome(tmp_path / name / "outcome.parquet").ranking for name in "ab")
     assert not np.array_equal(first.top_scores, second.top_scores)
     assert plain["checkpoint_sha256"] == dark["checkpoint_sha256"], "training saw no variant"
-    page = (tmp_path / "leaderboards" / "noise.md").read_text()
+    page = (tmp_path / "runs/leaderboards/noise.md").read_text()
     ranked, apart = page.split("### Kept apart: variant brightness:0.25")
     assert ranked.count("| Mean colour") == apart.count("| Mean colour") > 0
     assert "variant" not in ranked

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cvgl_bench.foundation.places import LEADERBOARDS
+
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
     from cvgl_bench.report.comparison import Comparison, Difference, Standing
@@ -71,6 +73,8 @@ def command(
     from cvgl_bench.report.run_groups import group_runs, read_runs
     from cvgl_bench.scoring.metrics import in_order
 
+    # `runs/*` names them too.
+    folders = tuple(folder for folder in folders if folder != LEADERBOARDS)
     if len(folders) < 2:
         raise click.UsageError("Give at least two run folders, such as runs/A runs/B.")
     plugins = load_plugins()

@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from cvgl_bench.foundation.places import LEADERBOARDS
+
 folder_option = click.option(
     "--folder",
     type=click.Path(path_type=Path),
-    default=Path("leaderboards"),
+    default=LEADERBOARDS,
     show_default=True,
     help="Folder with results/ and published/; the pages are written into it.",
 )
@@ -20,7 +22,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 @click.group(name="leaderboard")
 def command() -> None:
-    """Build or check the leaderboard tables.
+    """Build or check leaderboard tables: your own, where runs go, or those of --folder.
 
     Example:
 
@@ -61,7 +63,8 @@ def check_command(folder: Path, as_json: bool) -> None:
     from cvgl_bench.report import leaderboard
 
     stale = leaderboard.check(folder, datasets=load_plugins().datasets)
-    lines = [f"{folder / name} is out of date; run `cvgl-bench leaderboard build`." for name in stale]
+    rebuild = "cvgl-bench leaderboard build" + ("" if folder == LEADERBOARDS else f" --folder {folder}")
+    lines = [f"{folder / name} is out of date; run `{rebuild}`." for name in stale]
     _report(lines or ["All pages are up to date."], stale, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from cvgl_bench.cli.together import together
+from cvgl_bench.foundation.places import LEADERBOARDS
 from cvgl_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ BESIDE_RESUME = ("resume", "leaderboard", "no_leaderboard", "as_json")
 @click.option(
     "--leaderboard",
     type=click.Path(path_type=Path),
-    default=Path("leaderboards"),
+    default=LEADERBOARDS,
     show_default=True,
-    help="Folder of the leaderboards that the result joins.",
+    help="Folder of the leaderboards that the result joins: your own, unless you say another.",
 )
 @click.option("--no-leaderboard", is_flag=True, help="Leave the leaderboards alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the result, as JSON.")

@@ -33,7 +33,8 @@ def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
     for folder in folders:
         if not (folder / RESULT).is_file():
             raise ResultError(
-                f"{folder} is not a finished run: it has no {RESULT}. Give run folders, such as runs/*."
+                f"{folder} is not a finished run: it has no {RESULT}. Give run folders, such as "
+                "runs/*-dress-cross."
             )
         run = ComparedRun(folder, read_result(folder / RESULT), read_outcome(folder / OUTCOME))
         if run.result.task.query_count not in (None, len(run.outcome)):

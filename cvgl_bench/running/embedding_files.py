@@ -20,6 +20,7 @@ from cvgl_bench.evaluation.evaluate import Scores, score
 from cvgl_bench.evaluation.many_truths import rank_split
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.foundation.errors import EmbeddingError, UsageError
+from cvgl_bench.foundation.places import RUNS
 from cvgl_bench.foundation.progress import progress
 from cvgl_bench.foundation.registry import NAME
 from cvgl_bench.networks.checkpoints import file_sha256
@@ -91,7 +92,7 @@ def score_files(
     scored = score(found, metrics, edges=task.dataset.decentrality_edges)
     seconds = {"evaluate": ranked - began, "score": time.perf_counter() - ranked}
     result = _record(files, task, scored, options, device=device, seconds=seconds)
-    folder = output or Path("runs") / result.id
+    folder = output or RUNS / result.id
     make_folder(folder)
     found.save(folder / OUTCOME)
     write_result(result, folder / RESULT)

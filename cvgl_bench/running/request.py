@@ -19,6 +19,7 @@ from cvgl_bench.data.worlds import world_root
 from cvgl_bench.embedding import provenance
 from cvgl_bench.foundation.errors import CheckpointError, CvglError, UsageError, in_one_line
 from cvgl_bench.foundation.group import ALONE, ProcessGroup
+from cvgl_bench.foundation.places import RUNS
 from cvgl_bench.foundation.registry import NAME
 from cvgl_bench.foundation.whole_files import write_text
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
@@ -70,7 +71,7 @@ def prepare(
     require_alike(run, group)
 
     def make() -> Path:
-        folder = output or Path("runs") / run.id
+        folder = output or RUNS / run.id
         make_folder(folder)
         try:
             _write_request(folder, request, run.options, run.id)
@@ -147,7 +148,7 @@ def on_variants(
     run = _resolve(plain, plugins, leaderboard=leaderboard, say=say)
     card = run.task.dataset
     chosen = [find_variant(text, card) for text in variants] or default_sweep(card)
-    output = output or Path("runs") / f"{run.id}-sweep"
+    output = output or RUNS / f"{run.id}-sweep"
     make_folder(output)
     return _each_variant(run, plain, dict.fromkeys([PLAIN, *chosen]), output)
 

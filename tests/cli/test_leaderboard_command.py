@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "result-1.json"
+BUILD = "cvgl-bench leaderboard build"
 RESULT_ID = json.loads(GOLDEN.read_text())["id"]
 
 
@@ -29,7 +30,7 @@ def test_check_names_stale_pages_and_fails(run_command, folder):
     (folder / "dress.md").write_text("old")
     answer = run_command("leaderboard", "check", "--folder", folder)
     assert answer.code == 1
-    assert answer.out == f"{folder / 'dress.md'} is out of date; run `cvgl-bench leaderboard build`.\n"
+    assert answer.out == f"{folder / 'dress.md'} is out of date; run `{BUILD} --folder {folder}`.\n"
     answer = run_command("leaderboard", "check", "--folder", folder, "--json")
     assert (answer.code, json.loads(answer.out)) == (1, ["dress.md"])
 
@@ -93,4 +94,4 @@ def test_verify_says_what_it_does_not_check_of_an_earlier_record(run_command, fo
 def test_a_folder_that_is_not_there_is_one_clear_line(run_command, tmp_path):
     answer = run_command("leaderboard", "build", "--folder", tmp_path / "nowhere")
     assert answer.code == 1
-    assert answer.err.count("\n") == 1 and "nowhere is not a folder" in answer.err
+    assert answer.err.count("\n") == 1 and "nowhere is not a folder of leaderboards" in answer.err

@@ -42,7 +42,10 @@ def build(folder: Path, *, datasets: Registry[Dataset]) -> dict[str, str]:
     The text depends on the folder's files alone, data sets only giving their titles. Raises ResultError.
     """
     if not folder.is_dir():
-        raise ResultError(f"{folder} is not a folder; name the one that holds {RESULTS}/ and {PUBLISHED}/.")
+        raise ResultError(
+            f"{folder} is not a folder of leaderboards. A finished run makes one; --folder names another, "
+            f"which holds {RESULTS}/ or {PUBLISHED}/."
+        )
     results = read_results(folder)
     published = _read_published(folder)
     by_dataset: dict[str, list[Result]] = defaultdict(list)
