@@ -14,6 +14,9 @@ import torch
 
 import cvgl_bench
 
+DIRTY = "-dirty"
+"""Ends a commit whose code was changed since."""
+
 RECORDED_DISTRIBUTIONS = ("torch", "torchvision", "timm", "numpy", "pandas", "pillow", "simplejpeg")
 
 
@@ -29,13 +32,13 @@ _version = cache(importlib.metadata.version)
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout that the harness runs from, with '-dirty' if it was changed."""
+    """Return the commit of the checkout that the harness runs from, ending with `DIRTY` if changed."""
     folder = Path(cvgl_bench.__file__).parent
     head = _git(folder, "rev-parse", "HEAD")
     if head is None:
         return None
     changed = _git(folder, "status", "--porcelain", "--", "*.py", "*.yaml", "*.toml")
-    return f"{head}-dirty" if changed else head
+    return f"{head}{DIRTY}" if changed else head
 
 
 def environment(device: torch.device, processes: int = 1) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def resume(
     """Take up an interrupted run with the options it was started with, in whatever number of processes."""
     # Refuses at once what `execute` would refuse, rather than when the task is read.
     with claimed(folder) if group.first else nullcontext():
-        request, id = _saved_request(folder)
+        request, id = saved_request(folder)
     run = _resolve(request, plugins, leaderboard=leaderboard, say=say)
     group.meet(run.options.machine.wait_s)
     require_alike(run, group)
@@ -172,7 +172,7 @@ def finished_request(folder: Path, plugins: Offers) -> Request:
         raise UsageError(
             f"{folder} is not a finished run: it has no {RESULT}. Give a folder that `run` wrote."
         )
-    saved, _ = _saved_request(folder)
+    saved, _ = saved_request(folder)
     weights = folder / WEIGHTS
     checkpoint = weights if weights.exists() else saved.checkpoint
     if checkpoint is None and issubclass(plugins.method(saved.method), TrainableMethod):
@@ -180,7 +180,7 @@ def finished_request(folder: Path, plugins: Offers) -> Request:
     return dataclasses.replace(saved, eval_only=True, checkpoint=checkpoint)
 
 
-def _saved_request(folder: Path) -> tuple[Request, str]:
+def saved_request(folder: Path) -> tuple[Request, str]:
     """Return the request that a run was started with, its options as values, and the run's id."""
     try:
         saved = read_yaml((folder / REQUEST).read_text(encoding="utf-8"))

@@ -153,6 +153,12 @@ def _rows(results: Iterable[Result]) -> tuple[BoardRow, ...]:
     return tuple(sorted(map(_row, groups.values()), key=_row_order))
 
 
+def same_place(first: Result, second: Result) -> bool:
+    """Return whether two results are runs of one seed of one row, of which the newer supersedes the older."""
+    places = [(r.task.dataset, _board_key(r), row_key(r), seed_of(r)) for r in (first, second)]
+    return places[0] == places[1]
+
+
 def row_key(result: Result) -> str:
     """Return what the seeds of one row have in common; each file of foreign weights is its own row."""
     trained_here = bool(result.task.train_fingerprint)

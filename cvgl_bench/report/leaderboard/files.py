@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from itertools import combinations
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvgl_bench.foundation.errors import ResultError
-from cvgl_bench.foundation.whole_files import write_text
+from cvgl_bench.foundation.whole_files import write_text, written_whole
 from cvgl_bench.report.leaderboard.boards import Board, boards
 from cvgl_bench.report.leaderboard.pages import MARKER, dataset_page, index_page
 from cvgl_bench.report.leaderboard.published import Published, read_published
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 RESULTS = "results"
 PUBLISHED = "published"
+
+OUTCOMES = "outcomes"
+"""Holds the outcome of a result, by its id, where it is kept beside it."""
+
 INDEX = "README.md"
 
 
@@ -93,16 +98,34 @@ def add(folder: Path, result: Result) -> Path:
         raise ResultError(
             f"'{result.id}' holds published figures; they belong in {folder / PUBLISHED}, with their source."
         )
-    try:
-        (folder / RESULTS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultError(
-            f"{folder / RESULTS} cannot be made: {error.strerror}. Choose another folder of leaderboards; "
-            "`cvgl-bench leaderboard add` puts a finished run there."
-        ) from None
+    _make(folder / RESULTS)
     target = folder / RESULTS / f"{result.id}.json"
     write_result(result, target)
     return target
+
+
+def add_outcome(folder: Path, id: str, outcome: Path) -> Path:
+    """Copy an outcome into the folder under a result's id and return where; one that is there is refused."""
+    target = folder / OUTCOMES / f"{id}{outcome.suffix}"
+    _make(target.parent)
+    with written_whole(target, exclusive=True, error=ResultError) as temporary:
+        shutil.copyfile(outcome, temporary)
+    return target
+
+
+def outcomes_of(folder: Path) -> dict[str, Path]:
+    """Return the outcomes that are kept beside results, by the id of the result."""
+    return {path.stem: path for path in _visible(folder / OUTCOMES, "*.parquet")}
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultError(
+            f"{folder} cannot be made: {error.strerror}. Choose another folder of leaderboards; "
+            "`cvgl-bench leaderboard add` puts a finished run there."
+        ) from None
 
 
 def _read_published(folder: Path) -> dict[str, Published]:

@@ -80,10 +80,11 @@ which are its negatives (a queue or bank of a method's own adds more); the proce
 device of each, and hours, the mean over the seeds, without evaluation."""
 
 HOW_TO = """\
-One file in `results/` is one run; one file in `published/` holds the figures that others printed.
-`cvgl-bench leaderboard add RESULT` puts a result here, `build` writes these pages, `check` says which
-are out of date, and `verify RUN` recomputes every figure of a run from its outcome file. Best measured are
-all rows that cannot be told apart from the first."""
+One file in `results/` is one run, whose outcome may lie in `outcomes/`; one file in `published/` holds the
+figures that others printed. In the folder that `--folder` names, `cvgl-bench leaderboard submit RUN` checks a
+run and writes what a pull request needs, `add RESULT` puts a result, `build` writes these pages, `check` says
+which are out of date, and `verify` recomputes every figure from the outcomes. Best measured are all rows that
+cannot be told apart from the first."""
 
 PUBLISHED_LEGEND = """\
 Figures as printed by the source, under its own rules and labels: not measured here, not to be ranked

@@ -7,7 +7,7 @@ from cvgl_bench.evaluation.evaluate import score
 from cvgl_bench.foundation.errors import CvglError
 from cvgl_bench.ranking import OUTCOME
 from cvgl_bench.ranking.outcome import Outcome, Ranking
-from cvgl_bench.report.leaderboard import add, verify
+from cvgl_bench.report.leaderboard import add, add_outcome, verify, verify_all
 from cvgl_bench.scoring.metrics import METRICS, Metric
 from cvgl_bench.scoring.results import RESULT, read_result, write_result
 
@@ -46,7 +46,8 @@ def run(tmp_path, make_result):
     outcome = some_outcome()
     scored = score(outcome, BUILT_IN, edges=(0.0, 0.3, 1.0))
     options = {"training": {"seed": 1}, "evaluation": {"top": 10}}
-    result = make_result(id="run", options=options)
+    counts = {"query_count": QUERIES, "reference_count": REFERENCES}
+    result = make_result(id="run", options=options, task=counts)
     result = result.model_copy(update={"metrics": scored.metrics, "summary": scored.summary})
     folder = tmp_path / "run"
     folder.mkdir()
@@ -149,6 +150,28 @@ def test_a_folder_without_outcome_is_named(run):
     (folder / OUTCOME).unlink()
     with pytest.raises(CvglError, match=OUTCOME):
         verify(boards, folder, BUILT_IN)
+
+
+def test_counts_that_the_outcome_does_not_have_are_noticed(run):
+    boards, folder = run
+    for path in (folder / RESULT, boards / "results" / "run.json"):
+        rewrite(path, lambda record: record["task"].update(reference_count=REFERENCES + 1))
+    (line,) = verify(boards, folder, BUILT_IN)
+    assert line == f"task / reference_count: recorded {REFERENCES + 1}, recomputed {REFERENCES}"
+
+
+def test_results_whose_outcomes_are_kept_beside_them_are_recomputed(run, make_result):
+    boards, folder = run
+    assert verify_all(boards, BUILT_IN) == {}
+    add_outcome(boards, "run", folder / OUTCOME)
+    add(boards, make_result(id="without"))
+    assert verify_all(boards, BUILT_IN) == {"run": []}
+    rewrite(boards / "results" / "run.json", lambda record: record["summary"].update(auc_decentrality=0.999))
+    (line,) = verify_all(boards, BUILT_IN)["run"]
+    assert line.startswith("summary / auc_decentrality: recorded 0.999")
+    (boards / "results" / "run.json").unlink()
+    (line,) = verify_all(boards, BUILT_IN)["run"]
+    assert line.endswith("run.parquet belongs to no result")
 
 
 def test_verification_writes_nothing(run):
