@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,7 @@ def command(
     from cvgl_bench.report.curve_figure import draw_curves
     from cvgl_bench.report.run_groups import group_runs, read_runs
     from cvgl_bench.scoring.metrics import in_order
+    from cvgl_bench.scoring.reading import repeated
 
     # `runs/*` names them too.
     folders = tuple(folder for folder in folders if folder != LEADERBOARDS)
@@ -95,8 +96,9 @@ def command(
         click.echo(json.dumps(data, indent=2))
         return
     click.echo(_headline(found, groups))
-    click.echo("\n" + _metric_table(found))
-    for note in _undefined(found):
+    same = repeated(next(iter(outcomes.values()))[0].reference_count)
+    click.echo("\n" + _metric_table(found, [metric for metric in found.metrics if metric.id not in same]))
+    for note in [*_repeated_notes(found, same), *_undefined(found, same)]:
         click.echo(note)
     reported = {metric.id for metric in found.metrics}
     for metric in chosen:
@@ -163,7 +165,7 @@ def _headline(found: Comparison, groups: dict[str, list[ComparedRun]]) -> str:
     return "\n".join(lines)
 
 
-def _metric_table(found: Comparison) -> str:
+def _metric_table(found: Comparison, metrics: Sequence[Metric]) -> str:
     """Return one row a metric, one column a method: value, interval, letters."""
     from tabulate import tabulate
 
@@ -175,17 +177,25 @@ def _metric_table(found: Comparison) -> str:
             metric.unit,
             *(_standing(s, metric) for s in found.standings[metric.id][OVERALL].values()),
         ]
-        for metric in found.metrics
+        for metric in metrics
     ]
     return tabulate(rows, headers=["metric", "unit", *found.runs], disable_numparse=True)
 
 
-def _undefined(found: Comparison) -> list[str]:
+def _repeated_notes(found: Comparison, same: Mapping[str, str]) -> list[str]:
+    """Return which metrics are left out of the table, as another one by construction."""
+    ids = {metric.id for metric in found.metrics}
+    return [f"{id} is {other} among these references." for id, other in same.items() if id in ids]
+
+
+def _undefined(found: Comparison, same: Mapping[str, str]) -> list[str]:
     from cvgl_bench.cli.tables import undefined_notes
     from cvgl_bench.report.comparison import OVERALL
 
     any_method = next(iter(found.runs))
-    estimates = {id: strata[OVERALL][any_method].estimate for id, strata in found.standings.items()}
+    estimates = {
+        id: strata[OVERALL][any_method].estimate for id, strata in found.standings.items() if id not in same
+    }
     return undefined_notes(estimates, {metric.id: metric for metric in found.metrics})
 
 

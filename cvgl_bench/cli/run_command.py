@@ -15,10 +15,8 @@ from cvgl_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from cvgl_bench.foundation.group import ProcessGroup
-    from cvgl_bench.running.options import RunOptions
     from cvgl_bench.running.request import Request
     from cvgl_bench.running.run import Run
-    from cvgl_bench.scoring.results import Result
 
 SHORTHANDS = {
     "epochs": "training.epochs",
@@ -28,7 +26,7 @@ SHORTHANDS = {
 }
 """Flags that set one option each."""
 
-BESIDE_RESUME = ("resume", "leaderboard", "no_leaderboard", "as_json")
+BESIDE_RESUME = ("resume", "leaderboard", "no_leaderboard", "verbose", "as_json")
 """Flags that say nothing of what is run."""
 
 
@@ -78,6 +76,7 @@ BESIDE_RESUME = ("resume", "leaderboard", "no_leaderboard", "as_json")
     help="Folder of the leaderboards that the result joins: your own, unless you say another.",
 )
 @click.option("--no-leaderboard", is_flag=True, help="Leave the leaderboards alone.")
+@click.option("--verbose", is_flag=True, help="Show every option that is in force, not just what was set.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the result, as JSON.")
 def command(**request: Any) -> None:
     """Train a method on a data set, evaluate it, record the result, rebuild the leaderboard.
@@ -91,11 +90,12 @@ def command(**request: Any) -> None:
 
 
 def _run(request: dict[str, Any], group: ProcessGroup) -> None:
+    from cvgl_bench.cli.run_text import print_plan, print_result
     from cvgl_bench.plugins import load_plugins
     from cvgl_bench.running.execution import execute
     from cvgl_bench.running.request import prepare, resume
 
-    quiet = request.pop("as_json")
+    quiet, verbose = request.pop("as_json"), request.pop("verbose")
     say = click.echo if group.first and not quiet else lambda text: None
     plugins = load_plugins()
     for broken in plugins.broken if group.first else ():
@@ -112,7 +112,7 @@ def _run(request: dict[str, Any], group: ProcessGroup) -> None:
             run = resume(request["resume"], plugins, **given)
         else:
             run = prepare(_asked(one), plugins, output=one["output"], **given)
-        print_plan(run, say)
+        print_plan(run, say, verbose=verbose)
         result = execute(run)
         if group.first:
             click.echo(result.model_dump_json(indent=2)) if quiet else print_result(run, result)
@@ -176,58 +176,6 @@ def _asked(request: dict[str, Any]) -> Request:
         eval_only=request["eval_only"],
         variant=request["variant"],
     )
-
-
-def print_plan(run: Run, say: Any) -> None:
-    """Print what is about to happen: the task and every option with its origin."""
-    from cvgl_bench.data.splits import split_title
-    from cvgl_bench.data.variants import PLAIN
-
-    task = run.task
-    test = task.test
-    say(
-        f"{run.method.title} on {task.dataset.title}, {split_title(task.split)}"
-        + (" (partial)" if task.partial else "")
-    )
-    say(f"  test: {len(test):,} queries, {len(test.references):,} references; {', '.join(_cities(test))}")
-    if test.variant != PLAIN:
-        say(f"  variant: the test queries are seen as {test.variant}")
-    if run.trains:
-        say(f"  train: {len(task.train):,} queries; {', '.join(_cities(task.train))}")
-    for note in task.notes:
-        say(f"  note: {note}")
-    say(f"  folder: {run.folder}")
-    for section, line in option_lines(run.options):
-        if section != "training" or run.trains:
-            say(line)
-
-
-def option_lines(options: RunOptions) -> list[tuple[str, str]]:
-    """Return (section, 'section: a=1 b=2 ...') lines; what is not a default names its origin."""
-    lines = []
-    for section, values in options.values().items():
-        shown = []
-        for name, value in values.items():
-            origin = options.origins[f"{section}.{name}"]
-            text = "x".join(map(str, value)) if isinstance(value, tuple) else value
-            shown.append(f"{name}={text}" + ("" if origin == "default" else f" [{origin}]"))
-        lines.append((section, click.wrap_text(", ".join(shown) or "-", 108, f"  {section}: ", "    ")))
-    return lines
-
-
-def print_result(run: Run, result: Result) -> None:
-    """Print the metrics overall and recall@1 by stratum, and where everything was written."""
-    from cvgl_bench.cli.tables import metric_summary
-
-    metrics = {id: entry.thing for id, entry in run.plugins.metrics}
-    click.echo("\n" + metric_summary(result.metrics, metrics) + "\n")
-    if result.selection and result.selection.rule == "test":
-        click.echo("The epoch was chosen on the test split: this result is marked and not ranked.")
-    click.echo(f"Wrote {run.folder}" + (f" and {run.leaderboard}" if run.leaderboard else ""))
-
-
-def _cities(split: Any) -> list[str]:
-    return sorted(split.queries["city"].unique())
 
 
 class Console:

@@ -111,14 +111,15 @@ def command(
     if as_json:
         click.echo(result.model_dump_json(indent=2))
         return
-    _print_result(task, result, metrics)
+    _print_result(task, result, metrics, folder)
     click.echo(f"\nWrote {folder}" + (f" and {leaderboard}" if leaderboard else ""))
 
 
-def _print_result(task: Task, result: Result, metrics: Mapping[str, Metric]) -> None:
+def _print_result(task: Task, result: Result, metrics: Mapping[str, Metric], folder: Path) -> None:
     from cvgl_bench.cli.tables import metric_summary
     from cvgl_bench.data.splits import split_title
+    from cvgl_bench.ranking import OUTCOME, read_outcome
 
     click.echo(f"{result.method.title} on {task.dataset.title}, {split_title(task.split)}")
     click.echo(f"  {len(task.test):,} queries, {len(task.test.references):,} references\n")
-    click.echo(metric_summary(result.metrics, metrics))
+    click.echo(metric_summary(result.metrics, metrics, read_outcome(folder / OUTCOME)))

@@ -8,28 +8,36 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from cvgl_bench.ranking.outcome import Outcome
     from cvgl_bench.report.comparison import Difference
     from cvgl_bench.scoring.results import Estimate, Metrics
 
 TEXT_WIDTH = 108
 
 
-def metric_summary(found: Metrics, metrics: Mapping[str, Any]) -> str:
+def metric_summary(found: Metrics, metrics: Mapping[str, Any], outcome: Outcome) -> str:
     """Return every metric overall, recall@1 by where queries lie in their tiles, and what to know of both."""
+    from cvgl_bench.scoring.reading import by_chance, repeated
+
     main = "recall@1"
-    parts = ["\n".join([metric_table(found.overall, metrics), *undefined_notes(found.overall, metrics)])]
+    same = {id: other for id, other in repeated(outcome.reference_count).items() if id in found.overall}
+    shown = {id: estimate for id, estimate in found.overall.items() if id not in same}
+    notes = [*repeated_notes(same, outcome.reference_count), *undefined_notes(shown, metrics)]
+    parts = ["\n".join([metric_table(shown, metrics, chance=by_chance(outcome)), *notes])]
     if found.by_decentrality:
         parts.append(stratum_table(found.by_decentrality, main, "decentrality"))
     if found.by_border:
         parts.append(stratum_table(found.by_border, main, "m to the border"))
-    notes = [city_note(found.by_city, main)]
-    notes += [width_note(found.overall[main], main)] if main in found.overall else []
-    parts += [click.wrap_text(note, TEXT_WIDTH) for note in notes if note]
+    last = [city_note(found.by_city, main)]
+    last += [width_note(found.overall[main], main)] if main in found.overall else []
+    parts += [click.wrap_text(note, TEXT_WIDTH) for note in last if note]
     return "\n\n".join(parts)
 
 
-def metric_table(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any]) -> str:
-    """Return one row per metric: value, 95 % interval and count."""
+def metric_table(
+    estimates: Mapping[str, Estimate], metrics: Mapping[str, Any], *, chance: Mapping[str, float]
+) -> str:
+    """Return one row per metric: value, 95 % interval, what chance reaches where that is known, and count."""
     from tabulate import tabulate
 
     from cvgl_bench.scoring.metrics import in_order
@@ -37,8 +45,15 @@ def metric_table(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any]) 
     rows = []
     for id in in_order(estimates):
         estimate, unit = estimates[id], metrics[id].unit
-        rows.append([id, format_value(estimate.value, unit), format_interval(estimate, unit), estimate.count])
-    return tabulate(rows, headers=["metric", "value", "95 % interval", "queries"], disable_numparse=True)
+        value, interval = format_value(estimate.value, unit), format_interval(estimate, unit)
+        rows.append([id, value, interval, format_value(chance.get(id), unit), estimate.count])
+    headers = ["metric", "value", "95 % interval", "by chance", "queries"]
+    return tabulate(rows, headers=headers, disable_numparse=True)
+
+
+def repeated_notes(same: Mapping[str, str], reference_count: int) -> list[str]:
+    """Return, for each metric that is left out as another one by construction, which one it is."""
+    return [f"{id} is {other} among {reference_count:,} references." for id, other in same.items()]
 
 
 def stratum_table(strata: Mapping[str, Mapping[str, Estimate]], metric: str, title: str) -> str:
@@ -92,29 +107,44 @@ def undefined_notes(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any
 
 
 def format_value(value: float | None, unit: str) -> str:
-    """Return a value as printed: per cent or metres, '-' where it is undefined."""
+    """Return a value as printed: per cent, metres or kilometres, '-' where it is undefined."""
     if value is None:
         return "-"
-    return f"{100 * value:.2f} %" if unit == "%" else f"{value:.2f} {unit}".rstrip()
+    scale, shown = _scale(value, unit)
+    return f"{scale * value:.2f} {shown}".rstrip()
 
 
 def format_interval(estimate: Estimate, unit: str) -> str:
     """Return the interval as printed, '-' where there is none."""
     if estimate.low is None or estimate.high is None:
         return "-"
-    scale = 100 if unit == "%" else 1
+    scale, _ = _scale(estimate.value or 0.0, unit)
     return f"{scale * estimate.low:.2f} - {scale * estimate.high:.2f}"
+
+
+def _scale(value: float, unit: str) -> tuple[float, str]:
+    """Return what a value is multiplied with to be printed, and in which unit: per cent, m, or km if far."""
+    from cvgl_bench.report.leaderboard.estimates import in_kilometres
+
+    if in_kilometres(value, unit):
+        return 1e-3, "km"
+    return (100, unit) if unit == "%" else (1, unit)
 
 
 def format_change(difference: Difference, unit: str) -> str:
     """Return a difference with its sign and interval, shares in points."""
-    scale = 100 if unit == "%" else 1
-    text = f"{scale * difference.value:+.2f}"
+    scale, shown = _scale(difference.value, unit)
+    text, end = f"{scale * difference.value:+.2f}", " km" if shown == "km" else ""
     if difference.low is None or difference.high is None:
-        return text
-    return f"{text} [{scale * difference.low:+.2f}, {scale * difference.high:+.2f}]"
+        return text + end
+    return f"{text} [{scale * difference.low:+.2f}, {scale * difference.high:+.2f}]{end}"
 
 
 def format_p(p: float) -> str:
-    """Return a p-value as printed."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    """Return a p-value as printed: rounding never moves it over the 0.05 of a verdict beside it."""
+    from cvgl_bench.report.comparison import SIGNIFICANCE
+
+    if p < 0.001:
+        return "< 0.001"
+    text = f"{p:.3f}"
+    return f"< {SIGNIFICANCE}" if p < SIGNIFICANCE <= float(text) else text

@@ -30,6 +30,10 @@ class RunOptions:
     evaluation: EvaluationOptions
     machine: MachineOptions
     origins: Mapping[str, str]
+    recipe: str | None = None
+    """File name of the plugin's recipe for the data set, where there is one."""
+    saved: str | None = None
+    """Origin of the options of an earlier run that goes on or is evaluated again."""
 
     def values(self) -> dict[str, dict[str, Any]]:
         """Return the options as plain values by section."""
@@ -81,7 +85,8 @@ def resolve_run_options(
     for section, cls in sections.items():
         resolved[section], found = resolve(cls, layers[section], prefix=f"{section}.")
         origins |= {f"{section}.{name}": origin for name, origin in found.items()}
-    return RunOptions(**resolved, origins=origins)
+    own = recipes[0].name if recipes and recipes[0] is not None else None
+    return RunOptions(**resolved, origins=origins, recipe=own, saved=saved)
 
 
 FREE = {"tuned_on", "tries", "seed", "select", "validation_city", "validation_fraction", "validate_every"}

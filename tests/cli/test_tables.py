@@ -1,6 +1,8 @@
 """What tables say in words."""
 
-from cvgl_bench.cli.tables import city_note, width_note
+import pytest
+
+from cvgl_bench.cli.tables import city_note, format_interval, format_p, format_value, width_note
 from cvgl_bench.scoring.results import Estimate
 
 
@@ -21,4 +23,29 @@ def test_what_widened_an_interval_is_said_in_metres():
     assert width_note(wide, "recall@1") == (
         "recall@1 depends between tiles up to 150 m apart: its interval is 1.50 times as wide as for "
         "independent tiles."
+    )
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0.0004, "< 0.001"),
+        (0.001, "0.001"),
+        (0.0494, "0.049"),
+        (0.0496, "< 0.05"),
+        (0.05, "0.050"),
+        (1.0, "1.000"),
+    ],
+)
+def test_a_p_value_is_never_rounded_to_the_other_side_of_its_verdict(p, text):
+    assert format_p(p) == text
+
+
+def test_far_distances_are_printed_in_kilometres():
+    far = Estimate(value=9574683.7, low=9000.0, high=11225824.2, count=9)
+    assert (format_value(far.value, "m"), format_interval(far, "m")) == ("9574.68 km", "9.00 - 11225.82")
+    near = far.model_copy(update={"value": 9999.0})
+    assert (format_value(near.value, "m"), format_interval(near, "m")) == (
+        "9999.00 m",
+        "9000.00 - 11225824.20",
     )
