@@ -1,6 +1,7 @@
 """The public names: what they are, that their examples run, and what they answer and refuse."""
 
 import ast
+import dataclasses
 import doctest
 import importlib
 import inspect
@@ -221,3 +222,11 @@ def test_an_outcome_is_read_by_folder_and_by_file(finished):
     np.testing.assert_array_equal(by_folder.ranking.rank, by_file.ranking.rank)
     with pytest.raises(DataError, match="There is no outcome"):
         cvgl_bench.read_outcome(finished / "nothing")
+
+
+def test_an_outcome_of_another_run_is_refused(finished):
+    outcome = cvgl_bench.read_outcome(finished)
+    ranking = dataclasses.replace(outcome.ranking, rank=outcome.ranking.rank[::-1] + 1)
+    dataclasses.replace(outcome, ranking=ranking).save(finished / "outcome.parquet")
+    with pytest.raises(ResultError, match="recall@1 .* by result.json, .* by outcome.parquet"):
+        _ = cvgl_bench.load_run(finished).outcome

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cvgl_bench.foundation.errors import ResultError, UsageError
-from cvgl_bench.ranking.outcome import OUTCOME, Outcome, read_outcome
+from cvgl_bench.ranking.outcome import Outcome
 from cvgl_bench.report.leaderboard.boards import row_key
 from cvgl_bench.report.leaderboard.settings import differing_options, seed_of
+from cvgl_bench.scoring.outcomes import outcome_of
 from cvgl_bench.scoring.results import RESULT, Result, read_result
 
 LONGEST_OPTIONS = 32
@@ -36,13 +37,8 @@ def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
                 f"{folder} is not a finished run: it has no {RESULT}. Give run folders, such as "
                 "runs/*-dress-cross."
             )
-        run = ComparedRun(folder, read_result(folder / RESULT), read_outcome(folder / OUTCOME))
-        if run.result.task.query_count not in (None, len(run.outcome)):
-            raise ResultError(
-                f"{folder}: {RESULT} speaks of {run.result.task.query_count} queries, {OUTCOME} holds "
-                f"{len(run.outcome)}. They are not of one run."
-            )
-        runs.append(run)
+        result = read_result(folder / RESULT)
+        runs.append(ComparedRun(folder, result, outcome_of(result, folder)))
     _require_distinct(runs)
     _require_one_split(runs)
     return runs

@@ -18,12 +18,13 @@ from cvgl_bench.data.variants import find_variant
 from cvgl_bench.foundation.errors import CheckpointError, DataError
 from cvgl_bench.method import Method
 from cvgl_bench.networks.checkpoints import file_sha256
-from cvgl_bench.ranking import OUTCOME, Outcome, read_outcome
+from cvgl_bench.ranking import Outcome
 from cvgl_bench.running.execution import build_network
 from cvgl_bench.running.folder import REQUEST
 from cvgl_bench.running.offers import Offers
 from cvgl_bench.running.options import RunOptions, resolve_run_options
 from cvgl_bench.running.request import Request, finished_request, read_task, seen_as
+from cvgl_bench.scoring.outcomes import outcome_of
 from cvgl_bench.scoring.results import Result, read_result
 
 
@@ -59,8 +60,11 @@ class FinishedRun:
 
     @cached_property
     def outcome(self) -> Outcome:
-        """What came out for each query; DataError where the file is gone or damaged."""
-        return read_outcome(self.folder / OUTCOME)
+        """What came out for each query.
+
+        DataError where the file is gone or damaged, ResultError where it is not that of the record.
+        """
+        return outcome_of(self.result, self.folder)
 
     @cached_property
     def task(self) -> Task:

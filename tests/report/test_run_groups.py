@@ -1,5 +1,6 @@
 """Finished runs, and which of them are seeds of one method."""
 
+import numpy as np
 import pytest
 
 from cvgl_bench.foundation.errors import ResultError, UsageError
@@ -54,7 +55,14 @@ def test_another_split_is_refused(write_run):
 
 
 def test_record_and_outcome_must_be_of_one_run(write_run, make_outcome):
-    folder = write_run("a")
+    folder, other = write_run("a"), write_run("b", share=0.25)
+    read_runs([folder, other])
+    (other / "outcome.parquet").replace(folder / "outcome.parquet")
+    with pytest.raises(ResultError, match=r"a-1: recall@1 0\.\d+ by result.json, 0\.\d+ by outcome.parquet"):
+        read_runs([folder])
     make_outcome([0, 1]).save(folder / "outcome.parquet")
-    with pytest.raises(ResultError, match="240 queries.* holds 2"):
+    with pytest.raises(ResultError, match="number of queries 240 by result.json, 2 by"):
+        read_runs([folder])
+    make_outcome(np.zeros(240), references=7).save(folder / "outcome.parquet")
+    with pytest.raises(ResultError, match="number of references 1000 by result.json, 7 by"):
         read_runs([folder])
