@@ -7,5 +7,10 @@ CARDS = "cvgl_bench.datasets"
 setup(
     packages=[*find_packages(include=["cvgl_bench*"]), CARDS],
     package_dir={CARDS: "datasets"},
-    package_data={"cvgl_bench": ["py.typed"], CARDS: ["*.yaml"], "cvgl_bench.scaffold": ["*.in"]},
+    package_data={
+        "cvgl_bench": ["py.typed"],
+        CARDS: ["*.yaml"],
+        "cvgl_bench.scaffold": ["*.in"],
+        "cvgl_bench.report.page": ["templates/*"],
+    },
 )

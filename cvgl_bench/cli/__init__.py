@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "Train a method on a data set, evaluate it, record the result.",
     "score": "Score embeddings made elsewhere.",
     "compare": "Compare runs on the same queries, with intervals.",
+    "report": "Show runs on one page: figures, maps, queries.",
     "sweep": "Evaluate a run on turned, narrowed or spoilt queries.",
     "list": "List methods, data sets, metrics, variants or plugins.",
     "options": "Show every option of a method, with its default.",

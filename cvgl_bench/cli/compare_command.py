@@ -13,7 +13,7 @@ from cvgl_bench.foundation.places import LEADERBOARDS
 
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
-    from cvgl_bench.report.comparison import Comparison, Difference, Standing
+    from cvgl_bench.report.comparison import Comparison, Standing
     from cvgl_bench.report.run_groups import ComparedRun
     from cvgl_bench.scoring.metrics import Metric
     from cvgl_bench.scoring.statistics.curves import Axis
@@ -70,7 +70,7 @@ def command(
     from cvgl_bench.plugins import load_plugins
     from cvgl_bench.report.comparison import compare
     from cvgl_bench.report.curve_figure import draw_curves
-    from cvgl_bench.report.run_groups import group_runs, read_runs
+    from cvgl_bench.report.run_groups import edges_of, group_runs, read_runs, title_of
     from cvgl_bench.scoring.metrics import in_order
     from cvgl_bench.scoring.reading import repeated
 
@@ -82,14 +82,15 @@ def command(
     chosen = [plugins.metrics[id] for id in wanted or ("recall@1",)]
     groups = group_runs(read_runs(folders), pool=pool)
     outcomes = {name: [run.outcome for run in members] for name, members in groups.items()}
+    first = next(iter(groups.values()))[0]
     found = compare(
         outcomes,
         [plugins.metrics[id] for id in in_order(id for id, _ in plugins.metrics)],
-        edges=_edges(groups),
+        edges=edges_of(first),
     )
     along: Axis = "border_m" if axis == "border" else "decentrality"
     if figure is not None:
-        draw_curves(outcomes, chosen[0], figure, title=_title(groups), axis=along)
+        draw_curves(outcomes, chosen[0], figure, title=title_of(first), axis=along)
     if as_json:
         data = _as_data(found, groups)
         data["curves"] = _curves(outcomes, chosen, axis=along)
@@ -112,25 +113,6 @@ def command(
         click.echo(f"\nWrote {figure}")
 
 
-def _edges(groups: dict[str, list[ComparedRun]]) -> tuple[float, ...]:
-    """Return the edges of the decentrality bins that the first run was reported with."""
-    from cvgl_bench.data.card_fields import DEFAULT_DECENTRALITY_EDGES
-
-    first = next(iter(groups.values()))[0]
-    bins = first.result.metrics.by_decentrality
-    return (
-        tuple(sorted({float(edge) for name in bins for edge in name.split("-")}))
-        or DEFAULT_DECENTRALITY_EDGES
-    )
-
-
-def _title(groups: dict[str, list[ComparedRun]]) -> str:
-    from cvgl_bench.data.splits import split_title
-
-    task = next(iter(groups.values()))[0].result.task
-    return f"{task.dataset}, {split_title(task.split)}"
-
-
 def _curves(
     outcomes: dict[str, list[Outcome]], metrics: Sequence[Metric], *, axis: Axis
 ) -> dict[str, dict[str, dict[str, list[float]]]]:
@@ -150,9 +132,12 @@ def _curves(
 def _headline(found: Comparison, groups: dict[str, list[ComparedRun]]) -> str:
     """Return what was tested, and for each method its runs and the options that set it apart."""
     from cvgl_bench.report.leaderboard.settings import differing_options, seed_of
+    from cvgl_bench.report.run_groups import title_of
 
     firsts = [members[0].result for members in groups.values()]
-    lines = [f"{_title(groups)}: {found.query_count:,} queries, the same in every run."]
+    lines = [
+        f"{title_of(next(iter(groups.values()))[0])}: {found.query_count:,} queries, the same in every run."
+    ]
     width = max(map(len, groups))
     for (name, members), options in zip(groups.items(), differing_options(firsts), strict=True):
         seeds = [str(seed_of(run.result)) for run in members if seed_of(run.result) is not None]
@@ -203,7 +188,7 @@ def _pair_table(found: Comparison, metric: Metric) -> str:
     """Return one row a pair of methods: the difference, its interval and p-value, and the verdict."""
     from tabulate import tabulate
 
-    from cvgl_bench.cli.tables import format_change, format_p
+    from cvgl_bench.report.changes import format_change, format_p, verdict
     from cvgl_bench.report.comparison import OVERALL
 
     pairs = [d for d in found.differences if d.metric == metric.id and d.stratum == OVERALL]
@@ -212,7 +197,7 @@ def _pair_table(found: Comparison, metric: Metric) -> str:
             f"{d.first} - {d.second}",
             format_change(d, metric.unit),
             format_p(d.p),
-            _verdict(d, metric),
+            verdict(d, metric),
         ]
         for d in pairs
     ]
@@ -225,7 +210,7 @@ def _stratum_table(found: Comparison, metric: Metric) -> str:
     """Return one row a bin, one column a method, and the difference where there are two methods."""
     from tabulate import tabulate
 
-    from cvgl_bench.cli.tables import format_change, format_p
+    from cvgl_bench.report.changes import format_change, format_p
     from cvgl_bench.report.comparison import OVERALL
 
     rows = []
@@ -274,13 +259,6 @@ def _standing(standing: Standing, metric: Metric) -> str:
     if standing.estimate.value is None:
         return MISSING
     return f"{print_estimate(standing.estimate, metric.unit)} {standing.letters}"
-
-
-def _verdict(difference: Difference, metric: Metric) -> str:
-    if not difference.told_apart:
-        return "cannot be told apart"
-    better = difference.first if (difference.value > 0) == metric.higher_is_better else difference.second
-    return f"{better} is better" if difference.claim == "methods" else f"these weights of {better} are better"
 
 
 def _as_data(found: Comparison, groups: dict[str, list[ComparedRun]]) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def _table(found: Sweep) -> str:
 
 
 def _row(step: Step, found: Sweep) -> list[str]:
-    from cvgl_bench.cli.tables import format_change, format_p
+    from cvgl_bench.report.changes import format_change, format_p
     from cvgl_bench.report.leaderboard.estimates import print_estimate
 
     row = [str(step.variant), print_estimate(step.estimate, found.metric.unit)]

@@ -9,7 +9,6 @@ import click
 
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
-    from cvgl_bench.report.comparison import Difference
     from cvgl_bench.scoring.results import Estimate, Metrics
 
 TEXT_WIDTH = 108
@@ -108,43 +107,19 @@ def undefined_notes(estimates: Mapping[str, Estimate], metrics: Mapping[str, Any
 
 def format_value(value: float | None, unit: str) -> str:
     """Return a value as printed: per cent, metres or kilometres, '-' where it is undefined."""
+    from cvgl_bench.report.leaderboard.estimates import scale_of
+
     if value is None:
         return "-"
-    scale, shown = _scale(value, unit)
+    scale, shown = scale_of(value, unit)
     return f"{scale * value:.2f} {shown}".rstrip()
 
 
 def format_interval(estimate: Estimate, unit: str) -> str:
     """Return the interval as printed, '-' where there is none."""
+    from cvgl_bench.report.leaderboard.estimates import scale_of
+
     if estimate.low is None or estimate.high is None:
         return "-"
-    scale, _ = _scale(estimate.value or 0.0, unit)
+    scale, _ = scale_of(estimate.value or 0.0, unit)
     return f"{scale * estimate.low:.2f} - {scale * estimate.high:.2f}"
-
-
-def _scale(value: float, unit: str) -> tuple[float, str]:
-    """Return what a value is multiplied with to be printed, and in which unit: per cent, m, or km if far."""
-    from cvgl_bench.report.leaderboard.estimates import in_kilometres
-
-    if in_kilometres(value, unit):
-        return 1e-3, "km"
-    return (100, unit) if unit == "%" else (1, unit)
-
-
-def format_change(difference: Difference, unit: str) -> str:
-    """Return a difference with its sign and interval, shares in points."""
-    scale, shown = _scale(difference.value, unit)
-    text, end = f"{scale * difference.value:+.2f}", " km" if shown == "km" else ""
-    if difference.low is None or difference.high is None:
-        return text + end
-    return f"{text} [{scale * difference.low:+.2f}, {scale * difference.high:+.2f}]{end}"
-
-
-def format_p(p: float) -> str:
-    """Return a p-value as printed: rounding never moves it over the 0.05 of a verdict beside it."""
-    from cvgl_bench.report.comparison import SIGNIFICANCE
-
-    if p < 0.001:
-        return "< 0.001"
-    text = f"{p:.3f}"
-    return f"< {SIGNIFICANCE}" if p < SIGNIFICANCE <= float(text) else text

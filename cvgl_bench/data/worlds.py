@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.foundation.cache import WORLDS, cache_folder, mark_used
 from cvgl_bench.foundation.errors import DataError, UnknownNameError
 from cvgl_bench.foundation.progress import progress
+
+if TYPE_CHECKING:
+    from cvgl_bench.minicity import WorldPlan
 
 SEED_MARK = "@"
 """Stands in a data set's name before the seed of its world: mini-dress@2."""
@@ -41,20 +45,18 @@ def reseeded(dataset: Dataset, seed: int) -> Dataset:
     )
 
 
+def is_drawn(dataset: Dataset) -> bool:
+    """Return whether the folder of a generated data set holds it, so that `world_root` generates nothing."""
+    from cvgl_bench import minicity
+
+    return minicity.holds(*_plan_and_root(dataset))
+
+
 def world_root(dataset: Dataset) -> Path:
     """Return the folder of a generated data set, generating it if it is not there yet."""
     from cvgl_bench import minicity
 
-    name, seed = seed_of(dataset.generated or "")
-    if name not in minicity.PLANS:
-        raise DataError(
-            f"The card of '{dataset.name}' names the generated world '{dataset.generated}', which does "
-            f"not exist. Known: {', '.join(minicity.PLANS)}."
-        )
-    plan = minicity.PLANS[name]
-    if seed:
-        plan = dataclasses.replace(plan, name=f"{name}{SEED_MARK}{seed}", seed=seed)
-    root = cache_folder() / WORLDS / f"{plan.name}-{minicity.plan_digest(plan)}"
+    plan, root = _plan_and_root(dataset)
     if not minicity.holds(plan, root):
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
@@ -74,3 +76,19 @@ def world_root(dataset: Dataset) -> Path:
             minicity.generate(plan, root, progress=report)
     mark_used(root)
     return root
+
+
+def _plan_and_root(dataset: Dataset) -> tuple[WorldPlan, Path]:
+    from cvgl_bench import minicity
+
+    name, seed = seed_of(dataset.generated or "")
+    if name not in minicity.PLANS:
+        raise DataError(
+            f"The card of '{dataset.name}' names the generated world '{dataset.generated}', which does "
+            f"not exist. Known: {', '.join(minicity.PLANS)}."
+        )
+    plan = minicity.PLANS[name]
+    if seed:
+        plan = dataclasses.replace(plan, name=f"{name}{SEED_MARK}{seed}", seed=seed)
+    root = cache_folder() / WORLDS / f"{plan.name}-{minicity.plan_digest(plan)}"
+    return plan, root

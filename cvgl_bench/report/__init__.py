@@ -1,1 +1,1 @@
-"""From results to what people read: comparisons, curves and leaderboards."""
+"""From results to what people read: comparisons, curves, leaderboards and pages."""

@@ -15,6 +15,7 @@ from cvgl_bench.scoring.statistics.curves import Axis
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from cvgl_bench.ranking.outcome import Outcome
     from cvgl_bench.scoring.metrics import Metric
@@ -51,9 +52,23 @@ def draw_curves(
 
     Raises UsageError for another ending, a metric that is not a mean, or queries of unknown position.
     """
+    check_format(path)
+    save_figure(curve_figure(groups, metric, title=title, axis=axis), path, dots_per_inch=DOTS_PER_INCH)
+
+
+def curve_figure(
+    groups: Mapping[str, Sequence[Outcome]],
+    metric: Metric,
+    *,
+    title: str,
+    axis: Axis = "decentrality",
+) -> Figure:
+    """Return the figure that `draw_curves` writes.
+
+    Raises UsageError for a metric that is not a mean, or queries of unknown position.
+    """
     from matplotlib.figure import Figure
 
-    check_format(path)
     curves = decentrality_curves(groups, metric, axis=axis)
     if not any(len(curve) for curve in curves.values()):
         raise UsageError(f"No curve can be drawn: too few of the queries have a known {AXIS_NAMES[axis]}.")
@@ -79,4 +94,4 @@ def draw_curves(
     for each in (counts, axes):
         each.spines[["top", "right"]].set_visible(False)
     axes.grid(True, lw=0.3, color="0.9")
-    save_figure(figure, path, dots_per_inch=DOTS_PER_INCH)
+    return figure

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvgl_bench.data.card_fields import DEFAULT_DECENTRALITY_EDGES
+from cvgl_bench.data.splits import split_title
 from cvgl_bench.foundation.errors import ResultError, UsageError
 from cvgl_bench.ranking.outcome import Outcome
 from cvgl_bench.report.leaderboard.boards import row_key
@@ -58,6 +60,20 @@ def group_runs(runs: Sequence[ComparedRun], *, pool: bool = True) -> dict[str, l
     for group in members:
         _require_distinct_seeds(group)
     return dict(zip(_names(members), members, strict=True))
+
+
+def edges_of(run: ComparedRun) -> tuple[float, ...]:
+    """Return the edges of the decentrality bins that a run was reported with."""
+    bins = run.result.metrics.by_decentrality
+    return (
+        tuple(sorted({float(edge) for name in bins for edge in name.split("-")}))
+        or DEFAULT_DECENTRALITY_EDGES
+    )
+
+
+def title_of(run: ComparedRun) -> str:
+    """Return what a run was tested on: 'mini-dress, cross-area'."""
+    return f"{run.result.task.dataset}, {split_title(run.result.task.split)}"
 
 
 def _names(groups: Sequence[Sequence[ComparedRun]]) -> list[str]:

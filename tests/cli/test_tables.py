@@ -1,8 +1,6 @@
 """What tables say in words."""
 
-import pytest
-
-from cvgl_bench.cli.tables import city_note, format_interval, format_p, format_value, width_note
+from cvgl_bench.cli.tables import city_note, format_interval, format_value, width_note
 from cvgl_bench.scoring.results import Estimate
 
 
@@ -24,21 +22,6 @@ def test_what_widened_an_interval_is_said_in_metres():
         "recall@1 depends between tiles up to 150 m apart: its interval is 1.50 times as wide as for "
         "independent tiles."
     )
-
-
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [
-        (0.0004, "< 0.001"),
-        (0.001, "0.001"),
-        (0.0494, "0.049"),
-        (0.0496, "< 0.05"),
-        (0.05, "0.050"),
-        (1.0, "1.000"),
-    ],
-)
-def test_a_p_value_is_never_rounded_to_the_other_side_of_its_verdict(p, text):
-    assert format_p(p) == text
 
 
 def test_far_distances_are_printed_in_kilometres():

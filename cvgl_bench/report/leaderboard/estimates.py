@@ -27,6 +27,13 @@ def in_kilometres(value: float, unit: str) -> bool:
     return unit == "m" and abs(value) >= KILOMETRES_FROM_M
 
 
+def scale_of(value: float, unit: str) -> tuple[float, str]:
+    """Return what a value is multiplied with to be printed, and in which unit: per cent, m, or km if far."""
+    if in_kilometres(value, unit):
+        return 1e-3, "km"
+    return (100, unit) if unit == "%" else (1, unit)
+
+
 def _number(value: float, unit: str) -> str:
     if unit == "%":
         return f"{100 * value:.2f}"
