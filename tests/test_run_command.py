@@ -20,7 +20,7 @@ from cvgl_bench.foundation.errors import CvglError, DataError, PluginError
 from cvgl_bench.ranking import neighbours, read_outcome
 from cvgl_bench.training.options import TrainingOptions
 
-from .conftest import MeanColour
+from .conftest import QUICK, MeanColour
 
 
 def result_of(folder):
@@ -336,6 +336,18 @@ def test_the_request_is_recorded_in_full(run, tmp_path):
     saved = yaml.safe_load((tmp_path / "o" / "options.yaml").read_text())
     assert saved["request"]["method"] == "mean-colour"
     assert saved["options"]["training"]["batch_size"] == 4
+
+
+def test_what_was_given_by_its_path_is_found_from_anywhere(run, noise_world, tmp_path, monkeypatch):
+    card, root = noise_world
+    monkeypatch.chdir(card.parent)
+    line = ["run", "--method", "mean-colour", "--dataset", card.name, "--split", "cross", *QUICK]
+    line += ["--data-root", root.name, "--epochs", "1", "--no-leaderboard", "--output", str(tmp_path / "o")]
+    assert CliRunner().invoke(cli, line).exit_code == 0
+    request = yaml.safe_load((tmp_path / "o" / "options.yaml").read_text())["request"]
+    assert (request["dataset"], request["data_root"]) == (str(card), str(root))
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(cli, ["sweep", "o", "--variant", "brightness:0.5"]).exit_code == 0
 
 
 def test_published_is_recorded_option_by_option(run, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import cvgl_bench
+from cvgl_bench.cli.interrupted import Interrupted, terminated
 from cvgl_bench.cli.together import is_first, require_alone
 from cvgl_bench.foundation.errors import CvglError, suggest
 
@@ -66,7 +67,18 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(self.commands_help.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+class Root(LazyGroup):
+    """The group of all commands."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as reason:
+            # Else click says `Aborted!` and exits with 1, whatever was saved.
+            raise Interrupted(reason) from None
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(cvgl_bench.__version__, prog_name="cvgl-bench")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -81,14 +93,18 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; an expected error becomes one message and its exit code."""
-    # As Ctrl-C does, so that what is half-written is removed and no process stays behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, terminated)
     try:
         cli(prog_name="cvgl-bench") if is_first() else _in_silence()
     except CvglError as error:
         if is_first():
             click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
+    except Interrupted as stop:
+        if is_first():
+            # A terminal has written ^C where the line begins.
+            click.echo(("\n" if sys.stderr.isatty() else "") + str(stop), err=True)
+        sys.exit(stop.exit_code)
     except OSError as error:
         if error.errno not in REFUSED:
             raise

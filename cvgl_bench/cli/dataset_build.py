@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def command(out: Path, **given: Any) -> None:
         click.echo(json.dumps(_summary(made), indent=2))
         return
     _print(made, task)
-    click.echo(f"next: cvgl-bench dataset verify {made.card} --data-root {out}")
+    click.echo(f"next: cvgl-bench dataset verify {shlex.quote(str(made.card))}")
 
 
 def _require_terms(options: BuildOptions, *, accepted: bool) -> None:

@@ -63,6 +63,8 @@ def _lines(card: Dataset, *, coordinates: bool) -> Iterator[tuple[str, str]]:
     for label, text in (("licence", card.licence), ("cite", card.citation), ("homepage", card.homepage)):
         if text:
             yield label, text
+    if card.folder:
+        yield "folder", card.folder
     yield "get it", card.access
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from cvgl_bench.cli.interrupted import Interrupted
 from cvgl_bench.cli.together import together
 from cvgl_bench.foundation.places import LEADERBOARDS
 from cvgl_bench.hookspecs import hookimpl
@@ -85,11 +87,27 @@ def command(**request: Any) -> None:
 
         cvgl-bench run --method sample4geo --dataset mini-dress --split cross
     """
-    with together() as group:
-        _run(request, group)
+    begun: list[Path] = []
+    try:
+        with together() as group:
+            _run(request, group, begun)
+    except KeyboardInterrupt as reason:
+        raise Interrupted(reason, _kept(begun)) from None
 
 
-def _run(request: dict[str, Any], group: ProcessGroup) -> None:
+def _kept(begun: list[Path]) -> str:
+    """Return how the run that was at work can go on, where it left something to go on with."""
+    from cvgl_bench.running.folder import REQUEST
+    from cvgl_bench.scoring.results import RESULT
+
+    if not begun or not (begun[-1] / REQUEST).exists():
+        return "Nothing was begun that could go on."
+    if (begun[-1] / RESULT).exists():
+        return f"The run in {begun[-1]} is finished."
+    return f"Continue with `cvgl-bench run --resume {shlex.quote(str(begun[-1]))}`."
+
+
+def _run(request: dict[str, Any], group: ProcessGroup, begun: list[Path]) -> None:
     from cvgl_bench.cli.run_text import print_plan, print_result
     from cvgl_bench.plugins import load_plugins
     from cvgl_bench.running.execution import execute
@@ -112,6 +130,7 @@ def _run(request: dict[str, Any], group: ProcessGroup) -> None:
             run = resume(request["resume"], plugins, **given)
         else:
             run = prepare(_asked(one), plugins, output=one["output"], **given)
+        begun.append(run.folder)
         print_plan(run, say, verbose=verbose)
         result = execute(run)
         if group.first:

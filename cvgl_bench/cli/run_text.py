@@ -121,13 +121,22 @@ def next_commands(run: Run, result: Result, outcome: Outcome) -> list[str]:
 
 def _which(asked: Request) -> list[str]:
     """Return the words by which `dataset` commands find the split that was asked for."""
+    from cvgl_bench.data.cards import is_path
+
     given = {
-        "--data-root": asked.data_root,
+        "--data-root": asked.data_root and _near(asked.data_root),
         "--cities": ",".join(asked.cities or ()),
         "--labels": asked.label_edition,
     }
     words = [word for flag, value in given.items() if value for word in (flag, str(value))]
-    return [asked.dataset, "--split", asked.split, *words]
+    dataset = _near(Path(asked.dataset)) if is_path(asked.dataset) else asked.dataset
+    return [dataset, "--split", asked.split, *words]
+
+
+def _near(path: Path) -> str:
+    """Return a path as somebody here would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _other_run(run: Run, result: Result) -> Path | None:

@@ -63,6 +63,7 @@ def _model() -> type[BaseModel]:
         citation=(str, ""),
         homepage=(str, ""),
         access=(str, ""),
+        folder=(str, ""),
         generated=(str | None, None),
         fetch=(dict[str, Any], {}),
     )

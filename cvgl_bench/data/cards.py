@@ -31,13 +31,18 @@ def _cards_of(folder: Path) -> tuple[Dataset, ...]:
     return tuple(read_card(path) for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem))
 
 
+def is_path(name_or_path: str) -> bool:
+    """Return whether a data set is named by the path of its card."""
+    return Path(name_or_path).suffix in (".yaml", ".yml")
+
+
 def find_dataset(name_or_path: str, datasets: Registry[Dataset]) -> Dataset:
     """Return the data set of that name, or of that card file.
 
     `<name>@<seed>` is the generated world of another seed: new cities of the same kind and number.
     """
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
+    if is_path(name_or_path):
+        path = Path(name_or_path)
         if not path.is_file():
             raise UnknownNameError(f"There is no card {path}. Give the name of a data set, or a card's path.")
         return read_card(path)
@@ -48,7 +53,7 @@ def find_dataset(name_or_path: str, datasets: Registry[Dataset]) -> Dataset:
 
 
 def read_card(path: Path | str) -> Dataset:
-    """Read and check a card; DataError names the file and the field."""
+    """Read and check a card, its `folder` made absolute; DataError names the file and the field."""
     path = Path(path)
     try:
         values = read_yaml(path.read_text(encoding="utf-8"))
@@ -56,4 +61,7 @@ def read_card(path: Path | str) -> Dataset:
         raise DataError(f"Card {path} cannot be read: {in_one_line(error)}.") from None
     if not isinstance(values, dict):
         raise DataError(f"Card {path} is not a YAML mapping of field to value.")
-    return Dataset(**checked_fields(values, f"Card {path}"))
+    fields = checked_fields(values, f"Card {path}")
+    if fields["folder"]:
+        fields["folder"] = str(path.parent.absolute() / fields["folder"])
+    return Dataset(**fields)

@@ -34,6 +34,8 @@ class Dataset:
     citation: str = ""
     homepage: str = ""
     access: str = ""
+    folder: str = ""
+    """Where the data are, if the card says so: in its file relative to it, `.` where it lies among them."""
     generated: str | None = None
     """Name of the world plan that generates this data set, or None where the user brings it."""
     fetch: Mapping[str, Any] = field(default_factory=dict)

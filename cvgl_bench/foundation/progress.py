@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 EVERY_S = 30.0
 """Seconds between two lines where there is no terminal."""
 
+SETTLED_S = 2.0
+"""A bar shows rate and time left so long after the first item: before, the time of a few says nothing."""
+
 NOTE_EVERY_S = 1.0
 """Seconds between two notes beside a bar: what they tell of may have to be fetched from a GPU."""
 
@@ -49,10 +52,10 @@ class Silent:
 class _Lines:
     """Lines on standard error with items done, rate and time left."""
 
-    def __init__(self, total: int | None, title: str) -> None:
-        self._total, self._title, self._done = total, title, 0
+    def __init__(self, total: int | None, title: str, *, done: int) -> None:
+        self._total, self._title, self._done, self._before = total, title, done, done
         self._began_s = self._said_s = time.monotonic()
-        of = f"{total:,} to do" if total else "begins"
+        of = f"{total - done:,} to do" if total else "begins"
         self._say(of)
 
     def advance(self, count: int = 1, *, note: Note = no_note) -> None:
@@ -66,7 +69,7 @@ class _Lines:
         self._total = total
 
     def _reached(self, seconds: float) -> str:
-        rate = self._done / seconds
+        rate = (self._done - self._before) / seconds
         if not self._total:
             return f"{self._done:,} done, {rate:.3g}/s"
         left_s = (self._total - self._done) / rate if rate else float("inf")
@@ -83,10 +86,13 @@ class _Bar:
     def __init__(self, bar: rich.progress.Progress, task: rich.progress.TaskID) -> None:
         self._bar, self._task = bar, task
         self._noted_s = -NOTE_EVERY_S
+        self._first_s: float | None = None
 
     def advance(self, count: int = 1, *, note: Note = no_note) -> None:
-        self._bar.advance(self._task, count)
         now_s = time.monotonic()
+        if self._first_s is None:
+            self._first_s = now_s
+        self._bar.update(self._task, advance=count, settled=now_s - self._first_s >= SETTLED_S)
         if now_s - self._noted_s >= NOTE_EVERY_S:
             self._noted_s = now_s
             self._bar.update(self._task, note=note())
@@ -107,17 +113,18 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def progress(total: int | None, title: str, *, shown: bool = True) -> Iterator[Progress]:
+def progress(total: int | None, title: str, *, done: int = 0, shown: bool = True) -> Iterator[Progress]:
     """Show how far the block has come, on standard error.
 
     A bar with rate and time left on a terminal; elsewhere, such as in the log of a batch job, one line
     at once and one every 30 seconds. Nothing where `shown` is False, as in all processes of a run but one.
+    done: items that were done before, which say nothing of the rate.
     """
     if not shown:
         yield Silent()
         return
     if not sys.stderr.isatty():
-        yield _Lines(total, title)
+        yield _Lines(total, title, done=done)
         return
     from rich import progress as rich_progress
     from rich.console import Console
@@ -126,19 +133,24 @@ def progress(total: int | None, title: str, *, shown: bool = True) -> Iterator[P
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
         rich_progress.MofNCompleteColumn(),
-        _speed_column(),
-        rich_progress.TimeRemainingColumn(),
+        *_rate_columns(),
         rich_progress.TextColumn("{task.fields[note]}"),
     )
-    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar, bar.add_task(title, total=total, note=""))
+    console = Console(stderr=True)
+    with rich_progress.Progress(*columns, console=console, transient=True, get_time=time.monotonic) as bar:
+        yield _Bar(bar, bar.add_task(title, total=total, completed=done, note="", settled=False))
 
 
-def _speed_column() -> rich.progress.ProgressColumn:
+def _rate_columns() -> list[rich.progress.ProgressColumn]:
     from rich import progress as rich_progress
+    from rich.text import Text
 
     class Speed(rich_progress.ProgressColumn):
         def render(self, task: rich.progress.Task) -> str:
-            return f"{task.speed:.1f}/s" if task.speed else ""
+            return f"{task.speed:.1f}/s" if task.fields["settled"] and task.speed else ""
 
-    return Speed()
+    class Left(rich_progress.TimeRemainingColumn):
+        def render(self, task: rich.progress.Task) -> Text:
+            return super().render(task) if task.fields["settled"] else Text("")
+
+    return [Speed(), Left()]

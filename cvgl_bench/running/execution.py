@@ -237,7 +237,7 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
     def on_advance(stop: bool) -> None:
         if stop:
             saver.save(state)
-            run.say(f"stopped after {_reached(state)}; continue with `cvgl-bench run --resume {run.folder}`")
+            run.say(f"saved after {_reached(state)}")
         else:
             saver.save_if_due(state)
 
@@ -261,7 +261,7 @@ def _train(run: Run, network: nn.Module, place: Place) -> tuple[Selection, float
 
 
 def _reached(state: Training) -> str:
-    return f"{state.batch} steps of epoch {state.epoch + 1}" if state.batch else f"epoch {state.epoch}"
+    return f"step {state.batch} of epoch {state.epoch + 1}" if state.batch else f"epoch {state.epoch}"
 
 
 def _open_store(run: Run) -> EmbeddingStore | None:

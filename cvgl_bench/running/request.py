@@ -284,6 +284,8 @@ def seen_as(task: Task, variant: Variant) -> Task:
 def _write_request(folder: Path, request: Request, options: RunOptions, id: str) -> None:
     asked = dataclasses.asdict(dataclasses.replace(request, config=None, values={}))
     del asked["config"], asked["values"]
+    if cards.is_path(request.dataset):
+        asked["dataset"] = Path(request.dataset)
     record = {"id": id, "request": asked, "options": options.values()}
     write_text(folder / REQUEST, yaml.safe_dump(_plain(record), sort_keys=False), exclusive=True)
 

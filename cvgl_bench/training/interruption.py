@@ -20,6 +20,8 @@ class Interruption:
     """
 
     def __init__(self, group: ProcessGroup = ALONE) -> None:
+        self.number: int = signal.SIGTERM
+        """The signal that came; SIGTERM where it came to another process."""
         self._asked, self._group = False, group
         self._handlers: dict[int, Any] = {}
 
@@ -37,6 +39,6 @@ class Interruption:
             signal.signal(*self._handlers.popitem())
 
     def _ask(self, number: int, frame: Any) -> None:
-        self._asked = True
+        self._asked, self.number = True, number
         if self._group.count == 1:
             self.__exit__()

@@ -59,8 +59,8 @@ def train(
     `on_epoch(losses, seconds)` is called after an epoch's last step; the epoch counts as finished when it
     returns. `on_advance(stop)` is called after each step and epoch, `on_measured(row)` before it every
     `setting.log_every` steps of an epoch and after its last one. Asked to end by Ctrl-C or SIGTERM,
-    it finishes the step, calls `on_advance(True)` and raises KeyboardInterrupt. Raises TrainingError
-    for a loss that is not finite.
+    it finishes the step, calls `on_advance(True)` and raises KeyboardInterrupt with the signal's number.
+    Raises TrainingError for a loss that is not finite.
     """
     batches = EpochBatches()
     loader = pair_loader(
@@ -79,8 +79,7 @@ def train(
         batches.fill(state.epoch + 1, rows[state.batch :, setting.group.share(rows.shape[1])])
         title = f"epoch {state.epoch + 1}/{setting.options.epochs}"
         with Interruption(setting.group) as interruption:
-            with progress(len(rows), title, shown=setting.group.first) as bar:
-                bar.advance(state.batch)
+            with progress(len(rows), title, done=state.batch, shown=setting.group.first) as bar:
                 state.network.train()
                 monitor.begin_epoch(len(rows))
                 for batch in monitor.timed(loader):
@@ -94,7 +93,7 @@ def train(
                 on_advance(True)
                 # The first that ends lets a launcher end the others, of which one still saves.
                 setting.group.await_all()
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(interruption.number)
         on_epoch(mean_losses(state), state.seconds - state.epoch_began_s)
         state.tick()
         state.finish_epoch()

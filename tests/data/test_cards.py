@@ -156,6 +156,14 @@ def test_data_sets_are_found_by_name_or_file(tmp_path):
         cards.find_dataset(str(tmp_path / "no.yaml"), plugins.datasets)
 
 
+def test_a_card_that_lies_among_its_data_says_so_wherever_it_is_read(tmp_path, monkeypatch):
+    path = write(tmp_path)
+    assert cards.read_card(path).folder == ""
+    path.write_text(path.read_text() + "\nfolder: .\n")
+    monkeypatch.chdir(tmp_path.parent)
+    assert Path(cards.read_card(path.relative_to(tmp_path.parent)).folder) == tmp_path
+
+
 def test_the_cards_are_mapped_into_the_package():
     """The folder beside the package in a checkout is `cvgl_bench/datasets` once installed."""
     folder = cards.cards_folder()

@@ -57,6 +57,49 @@ def test_a_bar_asks_for_it_once_a_second(clock, monkeypatch):
     assert len(asked) == 10
 
 
+def test_what_was_done_before_is_left_out_of_the_rate(clock, capsys):
+    with progress(1000, "epoch 2/5", done=900) as bar:
+        clock[0] += 30
+        bar.advance(30)
+    assert capsys.readouterr().err.splitlines() == [
+        "epoch 2/5: 100 to do",
+        "epoch 2/5: 930 of 1,000 (93 %), 1/s, 1:10 left",
+    ]
+
+
+@pytest.fixture
+def drawn(clock, monkeypatch):
+    """Return a function that draws what a bar shows now, as text."""
+    import rich.console
+    import rich.progress
+
+    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True)
+    bars = []
+    start = rich.progress.Progress.start
+    monkeypatch.setattr(rich.progress.Progress, "start", lambda self: bars.append(self) or start(self))
+
+    def draw():
+        console = rich.console.Console(width=120, color_system=None)
+        with console.capture() as capture:
+            console.print(bars[-1].get_renderable())
+        return capture.get()
+
+    return draw
+
+
+def test_a_bar_shows_no_rate_before_a_few_seconds_say_something_of_it(clock, drawn):
+    with progress(1000, "embed", done=500) as bar:
+        clock[0] += 8.0  # Processes start, and have several items ready when the first one is.
+        for _ in range(4):
+            clock[0] += 0.001
+            bar.advance(10)
+        assert "540/1000" in drawn() and "/s" not in drawn() and "0:00" not in drawn()
+        for _ in range(50):
+            clock[0] += 0.5
+            bar.advance(1)
+        assert "590/1000" in drawn() and "/s" in drawn()
+
+
 def test_without_a_total_only_what_is_done_is_said(clock, capsys):
     with progress(None, "rank references") as bar:
         clock[0] += 60

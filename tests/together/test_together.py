@@ -162,7 +162,7 @@ def test_what_is_refused_is_said_once(members, name, code, message):
         ("killed", [1, -9], "Error: RANK 1 of 2 processes has ended"),
         ("first killed", [-9, 1], "Error: RANK 0 of 2 processes has ended"),
         ("hangs", [1, -9], "Error: RANK 1 of 2 processes gave no answer for 3 s"),
-        ("asked to end", [1, 1], None),
+        ("asked to end", [143, 143], None),
     ],
 )
 def test_a_process_that_is_gone_ends_the_run_which_can_go_on(members, name, codes, line):
@@ -170,7 +170,7 @@ def test_a_process_that_is_gone_ends_the_run_which_can_go_on(members, name, code
     assert [end["code"] for end in found["ends"]] == codes
     said = errors(found["ends"])
     assert len(said) == (line is not None) and all(one.startswith(line) for one in said)
-    stopped = "".join(end["out"] for end in found["ends"]).count("stopped after")
+    stopped = "".join(end["out"] for end in found["ends"]).count("saved after")
     assert stopped == (line is None)
     assert found["again"] == 0
     assert {"options.yaml", "state.safetensors"} <= set(found["files"])

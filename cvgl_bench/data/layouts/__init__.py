@@ -46,7 +46,7 @@ def find_root(
     layouts: Registry[Layout],
     environ: Mapping[str, str] = os.environ,
 ) -> Path | None:
-    """Return the data set's folder: `data_root` if given, else `<CVGL_DATA>/<name>`.
+    """Return the data set's folder: `data_root` if given, else the card's own, else `<CVGL_DATA>/<name>`.
 
     None for a generated data set that is in neither place: it is made in the cache. DataError says
     what is expected, by the layout that the card names, and where to get it.
@@ -58,6 +58,13 @@ def find_root(
             raise DataError(f"--data-root {data_root} is not a folder. {advice}")
         inside = data_root / dataset.name
         return inside if inside.is_dir() else data_root
+    if dataset.folder:
+        if not Path(dataset.folder).is_dir():
+            raise DataError(
+                f"The card of {dataset.name} says that its data are in {dataset.folder}, which is not a "
+                f"folder. Say by --data-root where they are. {advice}"
+            )
+        return Path(dataset.folder)
     parent = environ.get(DATA_ROOT_VARIABLE)
     if parent and (Path(parent) / dataset.name).is_dir():
         return Path(parent) / dataset.name

@@ -131,6 +131,12 @@ def _recognise_edition(
     measured: by city, the metres per pixel found in its labels and the city's latitude. Raises
     DataError where no edition fits, or where another one than the `given` fits.
     """
+    measured = {city: both for city, both in measured.items() if np.isfinite(both[0])}
+    if not measured:
+        raise DataError(
+            f"The label edition of {dataset.name} cannot be told: in no city is there a query with "
+            "coordinates far enough off its tile's centre to measure a scale. Read more cities, or get the labels again."
+        )
     misfit = {edition: _misfit(dataset, measured, edition) for edition in dataset.label_editions}
     best = min(misfit, key=misfit.__getitem__)
     found = ", ".join(f"{city} {scale:.6f} m/px" for city, (scale, _) in measured.items())

@@ -60,6 +60,7 @@ def describe(
         "label_editions": [EDITION],
         "counts": {"tiles": tiles, "queries": len(queries)},
         "licence": options.licence,
+        "folder": ".",
         "access": f"Built by `cvgl-bench dataset build`; {RECORD} beside this card says from what.",
     }
 

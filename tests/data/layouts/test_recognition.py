@@ -64,8 +64,18 @@ def test_labels_without_offsets_have_no_scale_and_no_fault(make, tmp_path):
     tiled.write()
     found = recognise(tiled.card, *tables_of(tiled), None)
     assert np.isnan(found.measured["Aa"][0]) and found.faults == ()
-    with pytest.raises(DataError, match="no known edition"):
+    with pytest.raises(DataError, match="cannot be told: in no city is there a query"):
         recognise(editions(tiled.card), *tables_of(tiled), None)
+
+
+def test_a_city_without_offsets_leaves_the_edition_to_the_others(make, tmp_path):
+    tiled = make(tmp_path, "vigor", scale=1.0)
+    for fields in tiled.lines["Aa"]:
+        for number in (2, 3, 5, 6, 8, 9, 11, 12):
+            fields[number] = "0"
+    tiled.write()
+    found = recognise(editions(tiled.card), *tables_of(tiled), None)
+    assert np.isnan(found.measured["Aa"][0]) and found.edition == "original"
 
 
 def test_the_card_gives_metres_per_pixel_in_four_ways():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 
 import pytest
 from click.testing import CliRunner
 
+from cvgl_bench.cli import cli
 from cvgl_bench.cli.dataset_build import command
 from cvgl_bench.data.cards import read_card
 from cvgl_bench.data_tools.inspection import figure
@@ -35,8 +37,11 @@ def test_it_says_what_it_made_and_what_comes_next(field, tmp_path):
     output = invoke(tmp_path / "my set", field)
     assert re.search(r"^area +16 ", output, re.MULTILINE) and "tile side" in output
     assert (tmp_path / "my set" / "map.png").stat().st_size > 2_000
-    assert "next: cvgl-bench dataset verify" in output
     assert read_card(tmp_path / "my set" / "card.yaml").name == "my-set"
+    (next_line,) = re.findall("^next: cvgl-bench (.+)$", output, re.MULTILINE)
+    words = shlex.split(next_line)
+    assert words == ["dataset", "verify", str(tmp_path / "my set" / "card.yaml")], "the card knows its folder"
+    assert "No problems." in CliRunner(catch_exceptions=False).invoke(cli, words).output
 
 
 def test_a_script_gets_json(field, tmp_path):

@@ -46,7 +46,7 @@ def test_from_files_to_a_result(sample_data, weights, tmp_path, monkeypatch):
     card = read_card("helsinki/card.yaml")
     assert card.counts == {"tiles": 90, "queries": 10} and card.panorama["horizontal_deg"] == 70
     assert "No problems." in printed and Path("helsinki.pdf").is_file()
-    (run,) = Path("runs").iterdir()
+    (run,) = Path("runs").glob("*-frozen-*")
     result = json.loads((run / "result.json").read_text())
     overall = result["metrics"]["overall"]
     assert result["options"]["method"]["weights"] == f"package:{PACKAGE}"
