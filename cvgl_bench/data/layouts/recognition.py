@@ -135,7 +135,8 @@ def _recognise_edition(
     if not measured:
         raise DataError(
             f"The label edition of {dataset.name} cannot be told: in no city is there a query with "
-            "coordinates far enough off its tile's centre to measure a scale. Read more cities, or get the labels again."
+            "coordinates far enough off its tile's centre to measure a scale. Read more cities, "
+            "or get the labels again."
         )
     misfit = {edition: _misfit(dataset, measured, edition) for edition in dataset.label_editions}
     best = min(misfit, key=misfit.__getitem__)
