@@ -1,15 +1,16 @@
-"""Map the folder of data-set cards into the package; everything else is in pyproject.toml."""
+"""Map data-set cards and published figures into the package; everything else is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 
-CARDS = "cvgl_bench.datasets"
+CARDS, PUBLISHED = "cvgl_bench.datasets", "cvgl_bench.published"
 
 setup(
-    packages=[*find_packages(include=["cvgl_bench*"]), CARDS],
-    package_dir={CARDS: "datasets"},
+    packages=[*find_packages(include=["cvgl_bench*"]), CARDS, PUBLISHED],
+    package_dir={CARDS: "datasets", PUBLISHED: "leaderboards/published"},
     package_data={
         "cvgl_bench": ["py.typed"],
         CARDS: ["*.yaml"],
+        PUBLISHED: ["*.yaml"],
         "cvgl_bench.scaffold": ["*.in"],
         "cvgl_bench.report.page": ["templates/*"],
     },

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvgl_bench.foundation.places import LEADERBOARDS
-
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
     from cvgl_bench.report.comparison import Comparison, Standing
@@ -74,8 +72,6 @@ def command(
     from cvgl_bench.scoring.metrics import in_order
     from cvgl_bench.scoring.reading import repeated
 
-    # `runs/*` names them too.
-    folders = tuple(folder for folder in folders if folder != LEADERBOARDS)
     if len(folders) < 2:
         raise click.UsageError("Give at least two run folders, such as runs/A runs/B.")
     plugins = load_plugins()

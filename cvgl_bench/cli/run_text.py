@@ -105,18 +105,19 @@ def _folded(title: str, text: str) -> str:
 
 
 def next_commands(run: Run, result: Result, outcome: Outcome) -> list[str]:
-    """Return commands that look further: at the query that was ranked worst, and against another run."""
+    """Return commands that look further: at the run, at its worst query, and against a run beside it."""
     from cvgl_bench.running.request import saved_request
 
     asked, _ = saved_request(run.folder)
     other = _other_run(run, result)
-    commands = [shlex.join(["cvgl-bench", "compare", str(other), str(run.folder)])] if other else []
+    commands = [["report", str(run.folder), "--output", str(run.folder / "report.html")]]
+    commands += [["compare", str(other), str(run.folder)]] if other else []
     worst = int(outcome.ranking.rank.argmax())
     test = run.task.test
     if (Path(test.root) / test.queries["path"].iloc[worst]).is_file():
-        words = ["dataset", "show", *_which(asked), "--query", str(worst), "--output", "worst.png"]
-        commands.append(shlex.join(["cvgl-bench", *words]) + "  # the query that was ranked worst")
-    return commands
+        picture = str(run.folder / "worst.png")
+        commands.append(["dataset", "show", *_which(asked), "--query", str(worst), "--output", picture])
+    return [shlex.join(["cvgl-bench", *words]) for words in commands]
 
 
 def _which(asked: Request) -> list[str]:

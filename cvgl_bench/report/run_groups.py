@@ -11,6 +11,7 @@ from typing import Any
 from cvgl_bench.data.card_fields import DEFAULT_DECENTRALITY_EDGES
 from cvgl_bench.data.splits import split_title
 from cvgl_bench.foundation.errors import ResultError, UsageError
+from cvgl_bench.foundation.places import LEADERBOARDS
 from cvgl_bench.ranking.outcome import Outcome
 from cvgl_bench.report.leaderboard.boards import row_key
 from cvgl_bench.report.leaderboard.settings import differing_options, seed_of
@@ -31,9 +32,14 @@ class ComparedRun:
 
 
 def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
-    """Read finished runs of one split, or raise ResultError or UsageError naming the folder."""
+    """Read finished runs of one split, or raise ResultError or UsageError naming the folder.
+
+    A person's own leaderboards, which `runs/*` names too, are passed over.
+    """
     runs = []
     for folder in folders:
+        if folder == LEADERBOARDS:
+            continue
         if not (folder / RESULT).is_file():
             raise ResultError(
                 f"{folder} is not a finished run: it has no {RESULT}. Give run folders, such as "

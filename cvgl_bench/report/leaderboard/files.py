@@ -13,7 +13,7 @@ from cvgl_bench.foundation.errors import ResultError
 from cvgl_bench.foundation.whole_files import write_text, written_whole
 from cvgl_bench.report.leaderboard.boards import Board, boards
 from cvgl_bench.report.leaderboard.pages import MARKER, dataset_page, index_page
-from cvgl_bench.report.leaderboard.published import Published, read_published
+from cvgl_bench.report.leaderboard.published import Published, published_folder, read_published
 from cvgl_bench.scoring.results import Result, read_result, write_result
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def read_results(folder: Path) -> list[Result]:
 def build(folder: Path, *, datasets: Registry[Dataset]) -> dict[str, str]:
     """Return the pages of a leaderboard folder, file name to text, without writing them.
 
-    The text depends on the folder's files alone, data sets only giving their titles. Raises ResultError.
+    The text depends on the folder's files and, for data sets of which it has results but no published
+    figures, on those that come with the harness; data sets only give their titles. Raises ResultError.
     """
     if not folder.is_dir():
         raise ResultError(
@@ -52,7 +53,10 @@ def build(folder: Path, *, datasets: Registry[Dataset]) -> dict[str, str]:
             f"which holds {RESULTS}/ or {PUBLISHED}/."
         )
     results = read_results(folder)
-    published = _read_published(folder)
+    published = _read_published(folder / PUBLISHED)
+    for name, figures in _read_published(published_folder()).items():
+        if any(result.task.dataset == name for result in results):
+            published.setdefault(name, figures)
     by_dataset: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_dataset[result.task.dataset].append(result)
@@ -130,7 +134,7 @@ def _make(folder: Path) -> None:
 
 def _read_published(folder: Path) -> dict[str, Published]:
     found: dict[str, Published] = {}
-    for path in _visible(folder / PUBLISHED, "*.yaml"):
+    for path in _visible(folder, "*.yaml"):
         published = read_published(path)
         _check_page(path, published.dataset)
         if path.stem != published.dataset:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+import cvgl_bench
 from cvgl_bench.foundation.errors import ResultError, in_one_line
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 from cvgl_bench.scoring.results import FileName
@@ -51,6 +52,13 @@ class Published(_Strict):
             if row.source not in self.sources:
                 raise ValueError(f"the source '{row.source}' of {row.method} is not among `sources`")
         return self
+
+
+def published_folder() -> Path:
+    """Return the folder of the harness's own: inside the installed package, or beside it in a checkout."""
+    package = Path(cvgl_bench.__file__).parent
+    installed = package / "published"
+    return installed if installed.is_dir() else package.parent / "leaderboards" / "published"
 
 
 def read_published(path: Path) -> Published:

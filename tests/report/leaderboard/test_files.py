@@ -38,6 +38,18 @@ def test_one_page_a_data_set_and_an_index(folder, datasets):
     assert "[Town](town.md)" in (folder / "README.md").read_text()
 
 
+def test_published_figures_of_the_harness_stand_beside_ones_own_results(tmp_path, datasets, make_result):
+    add(tmp_path, make_result(id="mine", task={"dataset": "vigor"}))
+    assert write(tmp_path, datasets=datasets) == ["README.md", "vigor.md"], "no page without a result"
+    page = (tmp_path / "vigor.md").read_text()
+    assert "### Measured" in page and "TransGeo" in page
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "vigor.yaml").write_text(PUBLISHED.replace("town", "vigor"))
+    write(tmp_path, datasets=datasets)
+    page = (tmp_path / "vigor.md").read_text()
+    assert "12.30" in page and "TransGeo" not in page, "the folder's own come first"
+
+
 def test_writing_again_changes_nothing(folder, datasets):
     write(folder, datasets=datasets)
     before = {path.name: path.read_bytes() for path in folder.glob("*.md")}

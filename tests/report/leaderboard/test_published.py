@@ -4,7 +4,7 @@ import pytest
 
 from cvgl_bench.data.cards import builtin_cards
 from cvgl_bench.foundation.errors import ResultError
-from cvgl_bench.report.leaderboard.published import read_published
+from cvgl_bench.report.leaderboard.published import published_folder, read_published
 
 FOLDER = Path(__file__).parents[3] / "leaderboards" / "published"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -49,6 +49,16 @@ def test_a_wrong_file_is_refused_by_name_and_field(tmp_path, old, new, words):
     with pytest.raises(ResultError, match=r"city\.yaml") as caught:
         read(tmp_path, GOOD.replace(old, new))
     assert words in str(caught.value)
+
+
+def test_published_figures_are_mapped_into_the_package():
+    """What `leaderboards/published` is in a checkout is `cvgl_bench/published` once installed."""
+    assert sorted(path.name for path in published_folder().glob("*.yaml")) == [path.name for path in FILES]
+    setup = Path(__file__).parents[3] / "setup.py"
+    if setup.is_file():
+        text = setup.read_text()
+        assert '"cvgl_bench.published"' in text and 'PUBLISHED: "leaderboards/published"' in text
+        assert 'PUBLISHED: ["*.yaml"]' in text
 
 
 def test_a_missing_file_is_named(tmp_path):
