@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from cvgl_bench.data.splits import Split, Task
-from cvgl_bench.data_tools.probing.discs import COLOUR_DISC, FINGERPRINT, Matcher, Slide
+from cvgl_bench.data_tools.probing.discs import COLOUR_DISC, FINGERPRINT, Matcher
 from cvgl_bench.data_tools.probing.features import PAIRINGS, Feature, Pairing
 from cvgl_bench.data_tools.probing.positions import PositionCode, position_codes
 from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.foundation.progress import Progress, Silent
 from cvgl_bench.scoring.statistics.intervals import wilson
+from cvgl_bench.views.discs import Slide
 from cvgl_bench.views.images import ImageArray, read_image
 
 Floats = NDArray[np.float64]
@@ -210,7 +212,8 @@ def _slide(
         panorama = read_image(split.root / split.queries["path"].iloc[query])
         scores = np.full(len(references), -1, np.float32)
         for (scale, _), (where, slide) in slides.items():
-            scores[where] = slide.best(matcher.disc(panorama, scale, eye_m))
+            disc = torch.from_numpy(matcher.disc(panorama, scale, eye_m))
+            scores[where] = slide.best(disc[None])[0].numpy()
         own = scores[references == split.truth[query]][0]
         hits += int(np.count_nonzero(scores >= own) == 1)
         progress.advance()
@@ -231,7 +234,7 @@ def _slides(
     return {
         key: (
             np.array([place for place, _ in tiles]),
-            Slide([picture for _, picture in tiles], matcher.side_px(key[0])),
+            Slide(torch.from_numpy(np.stack([picture for _, picture in tiles])), matcher.side_px(key[0])),
         )
         for key, tiles in found.items()
     }

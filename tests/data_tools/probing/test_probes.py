@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -12,7 +11,7 @@ from PIL import Image
 from cvgl_bench.cli import cli
 from cvgl_bench.data import cards, layouts
 from cvgl_bench.data_tools.probing import Finding, probe
-from cvgl_bench.data_tools.probing.discs import COLOUR_DISC, FINGERPRINT, Slide
+from cvgl_bench.data_tools.probing.discs import COLOUR_DISC, FINGERPRINT
 from cvgl_bench.data_tools.probing.features import PAIRINGS
 from cvgl_bench.data_tools.probing.positions import position_codes
 from cvgl_bench.foundation.errors import UsageError
@@ -29,24 +28,6 @@ def task(noise_world):
 
 def by_name(found):
     return {finding.name: finding for finding in found.findings}
-
-
-def test_a_slid_disc_scores_as_the_plain_masked_correlation():
-    rng = np.random.default_rng(0)
-    tiles = [rng.uniform(0, 255, (3, 40, 44)).astype(np.float32) for _ in range(2)]
-    disc = tiles[1][:, 10:25, 20:35] + rng.normal(0, 20, (3, 15, 15)).astype(np.float32)
-    axis = np.arange(15) - 7
-    mask = np.repeat((np.hypot(axis[:, None], axis) <= 7.5).astype(np.float32)[..., None], 3, axis=2)
-    plain = [
-        cv2.matchTemplate(
-            np.ascontiguousarray(tile.transpose(1, 2, 0)),
-            np.ascontiguousarray(disc.transpose(1, 2, 0)),
-            cv2.TM_CCOEFF_NORMED,
-            mask=mask,
-        ).max()
-        for tile in tiles
-    ]
-    np.testing.assert_allclose(Slide(tiles, 15).best(disc), plain, atol=1e-3)
 
 
 @pytest.mark.parametrize("matcher", [FINGERPRINT, COLOUR_DISC])
