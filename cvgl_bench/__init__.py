@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cvgl_bench.data.layouts.layout import Layout
     from cvgl_bench.foundation.options import option
     from cvgl_bench.hookspecs import hookimpl
-    from cvgl_bench.method import Context, Method, Pair, ParameterGroup, TrainableMethod
+    from cvgl_bench.method import Context, Method, Pair, PairMethod, ParameterGroup, TrainableMethod
     from cvgl_bench.scoring.arrays import score
     from cvgl_bench.scoring.metrics import Metric
     from cvgl_bench.scoring.statistics import summarise
@@ -26,6 +26,7 @@ __all__ = [
     "Method",
     "Metric",
     "Pair",
+    "PairMethod",
     "ParameterGroup",
     "TrainableMethod",
     "__version__",
@@ -48,7 +49,7 @@ _MODULES = {
     "cvgl_bench.data.layouts.layout": ("Layout",),
     "cvgl_bench.foundation.options": ("option",),
     "cvgl_bench.hookspecs": ("hookimpl",),
-    "cvgl_bench.method": ("Context", "Method", "Pair", "ParameterGroup", "TrainableMethod"),
+    "cvgl_bench.method": ("Context", "Method", "Pair", "PairMethod", "ParameterGroup", "TrainableMethod"),
     "cvgl_bench.scoring.arrays": ("score",),
     "cvgl_bench.scoring.metrics": ("Metric",),
     "cvgl_bench.scoring.statistics": ("summarise",),

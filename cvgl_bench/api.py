@@ -19,12 +19,15 @@ from cvgl_bench.data.splits import Split, Task
 from cvgl_bench.embedding.images import embed_split
 from cvgl_bench.evaluation import evaluate as evaluation
 from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.evaluation.reranking import Reranker
 from cvgl_bench.method import Method, View
+from cvgl_bench.networks.answers import built_network
 from cvgl_bench.ranking import OUTCOME, Outcome
 from cvgl_bench.ranking import read_outcome as read_outcome_file
 from cvgl_bench.running.execution import choose_device
 from cvgl_bench.running.finished import FinishedRun, read_run
 from cvgl_bench.running.request import read_task
+from cvgl_bench.running.reranker import find_reranker
 
 AnyPath = str | PathLike[str]
 
@@ -140,7 +143,8 @@ def evaluate(
     """Rank every reference of a split for each of its queries, as `cvgl-bench run` does.
 
     The outcome holds a row a query: rank of the truth, best references, distance, and where the method
-    locates its position errors. `summarise` makes metrics of it. options, device, workers: as for `embed`.
+    locates its position errors. `summarise` makes metrics of it. options, device, workers: as for `embed`;
+    the best references are re-ordered where `options.rerank` names a method.
 
     >>> run = load_run("my-run")
     >>> outcome = evaluate(run.method, run.network, run.task.test, options=run.options.evaluation, workers=0)
@@ -149,8 +153,16 @@ def evaluate(
     >>> outcome.ranking.top_rows.shape  # of nine references
     (18, 9)
     """
+    from cvgl_bench.plugins import load_plugins
+
     place = _place(device, workers)
-    return evaluation.evaluate(method, network.to(place.device), split, options=options, place=place)
+    second = find_reranker(options, split, load_plugins())
+    reranker = None
+    if second is not None:
+        reranker = Reranker(second, built_network(second, second.build()).to(place.device))
+    return evaluation.evaluate(
+        method, network.to(place.device), split, options=options, place=place, reranker=reranker
+    )
 
 
 def read_outcome(path: AnyPath) -> Outcome:

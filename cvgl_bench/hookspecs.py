@@ -32,7 +32,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def cvgl_methods() -> list[type[Method]]:
     """Offer methods; called once, when a method is first listed or looked up.
 
-    :return: classes derived from `Method` or `TrainableMethod`, each with a name of its own.
+    :return: classes derived from `Method`, `TrainableMethod` or `PairMethod`, each with a name of its own.
     """
     raise NotImplementedError
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from cvgl_bench.foundation.errors import EmbeddingError
+
 if TYPE_CHECKING:
     from importlib.abc import Traversable
 
@@ -150,6 +152,29 @@ class Method(ABC):
         The default returns `state` unchanged; loading is strict in any case.
         """
         return state
+
+
+class PairMethod(Method):
+    """Scores pairs of a query and a reference instead of embedding each of them.
+
+    It re-orders the best references of any other method (`evaluation.rerank`), or ranks a small gallery
+    alone, by all of its pairs.
+    """
+
+    @abstractmethod
+    def rerank(self, network: nn.Module, queries: Tensor, references: Tensor, width_m: Tensor) -> Tensor:
+        """Return scores (Q, K) of every query with every reference, finite; the higher the better.
+
+        A score belongs to its pair alone: two equal references get equal scores, whatever stands beside
+        them. Round off what arithmetic leaves open, or ties are broken by chance.
+
+        queries, references: the stacked results of `prepare`, (Q, ...) and (K, ...). width_m: float32 (K,),
+        metres of ground between the left and the right border of each reference, NaN where unknown.
+        """
+
+    def embed(self, network: nn.Module, images: Tensor, view: View) -> Tensor:
+        """Raise EmbeddingError: there is nothing to compare by dot product."""
+        raise EmbeddingError(f"'{self.name}' scores pairs of images and gives no embedding of one.")
 
 
 class TrainableMethod(Method):

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def cvgl_methods() -> list[type[Method]]:
-    """Offer the baselines."""
+    """Offer the baselines, and the matcher that re-ranks."""
     from cvgl_bench.builtins.baselines import Chance, Frozen
+    from cvgl_bench.builtins.bevmatch import BevMatch
 
-    return [Chance, Frozen]
+    return [Chance, Frozen, BevMatch]
 
 
 @hookimpl

@@ -115,7 +115,11 @@ class SplitImages:
 
     def reference(self, row: int) -> ImageArray:
         """Read the reference of a row."""
-        return read_image(self._root / self._references[row], least=self._reference_least)
+        return read_image(self.reference_path(row), least=self._reference_least)
+
+    def reference_path(self, row: int) -> Path:
+        """Return the file of a reference."""
+        return self._root / self._references[row]
 
 
 def images_for(method: Method | Locates, split: Split, decode: Decode) -> SplitImages:
@@ -139,8 +143,13 @@ class ViewImages(Dataset[torch.Tensor]):
     def __getitem__(self, row: int) -> torch.Tensor:
         if not self._method.needs_images:
             return torch.empty(0)
-        read = self._images.query if self._view == "query" else self._images.reference
-        return prepared_image(self._method, self._method.prepare(read(row), self._view))
+        images, of_query = self._images, self._view == "query"
+        image = images.query(row) if of_query else images.reference(row)
+        try:
+            return prepared_image(self._method, self._method.prepare(image, self._view))
+        except DataError as error:
+            path = images.query_path(row) if of_query else images.reference_path(row)
+            raise DataError(f"{path} cannot be used: {error}") from None
 
 
 class TrainingPairs(Dataset[dict[str, torch.Tensor]]):

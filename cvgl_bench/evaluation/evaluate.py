@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
@@ -17,9 +18,12 @@ from cvgl_bench.embedding.keys import machine_facts, method_facts
 from cvgl_bench.embedding.store import EmbeddingStore
 from cvgl_bench.evaluation.many_truths import rank_split
 from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.evaluation.pairs import Scorer
 from cvgl_bench.evaluation.positions import position_errors
+from cvgl_bench.evaluation.reranking import Reranker, rank_pairs, require_rerankable, rerank_split
+from cvgl_bench.foundation.errors import UsageError
 from cvgl_bench.foundation.group import ALONE, ProcessGroup
-from cvgl_bench.method import Locates, Method
+from cvgl_bench.method import Locates, Method, PairMethod
 from cvgl_bench.ranking import Outcome, Ranking, outcome
 from cvgl_bench.scoring.metrics import Metric
 from cvgl_bench.scoring.results import Metrics
@@ -47,12 +51,60 @@ def evaluate(
     place: Place,
     locate: bool = True,
     store: EmbeddingStore | None = None,
+    reranker: Reranker | None = None,
+    seconds: dict[str, float] | None = None,
 ) -> Outcome:
     """Rank every reference of `split` for every query; add position errors if the method locates.
 
     store: where embeddings are taken from and put; None embeds into memory, as all processes but the first
-    do. Every process gets the whole outcome, the same as in one process.
+    do. reranker: what `options.rerank` names; the seconds it took are put into `seconds` as 'rerank'. Every
+    process gets the whole outcome, the same as in one process.
     """
+    if (options.rerank != "none") != (reranker is not None):
+        raise UsageError(f"evaluation.rerank is '{options.rerank}', which does not fit the re-ranker given.")
+    first = options
+    if reranker is not None:
+        require_rerankable(split, options)
+        first = replace(options, top=max(options.top, options.rerank_top))
+    extra: dict[str, NDArray[np.float64]] = {}
+    if isinstance(method, PairMethod):
+        scorer = _scorer(Reranker(method, network), options, place)
+        ranking = rank_pairs(scorer, split, top=first.top, group=place.group)
+    else:
+        queries, references = _embedded(method, network, split, options=options, place=place, store=store)
+        ranking, extra = _rank(queries, references, split, options=first, place=place)
+    if reranker is not None:
+        scorer, began = _scorer(reranker, options, place), time.perf_counter()
+        ranking, before = rerank_split(ranking, scorer, split, options=options, group=place.group)
+        extra |= before
+        if seconds is not None:
+            seconds["rerank"] = time.perf_counter() - began
+    placed = split.has_coordinates and split.has_scale
+    if locate and placed and isinstance(method, Locates) and method.can_locate:
+        extra |= position_errors(
+            method,
+            network,
+            split,
+            retrieved=ranking.top_rows[:, 0],
+            device=place.device,
+            batch_size=options.embed_batch_size,
+            workers=place.workers,
+            group=place.group,
+            decode=options.decode,
+        )
+    return outcome(ranking, split, extra=extra)
+
+
+def _embedded(
+    method: Method,
+    network: nn.Module,
+    split: Split,
+    *,
+    options: EvaluationOptions,
+    place: Place,
+    store: EmbeddingStore | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the embeddings of queries and references, from the store where they are there."""
     embed = partial(
         embed_split,
         method,
@@ -72,21 +124,17 @@ def evaluate(
         facts = {**method_facts(method, network), **machine, "decode": options.decode}
         embed = partial(store.embed, embed, facts, split, group=place.group)
     references, queries = embed(view="reference"), embed(view="query")
-    ranking, extra = _rank(queries, references, split, options=options, place=place)
-    placed = split.has_coordinates and split.has_scale
-    if locate and placed and isinstance(method, Locates) and method.can_locate:
-        extra |= position_errors(
-            method,
-            network,
-            split,
-            retrieved=ranking.top_rows[:, 0],
-            device=place.device,
-            batch_size=options.embed_batch_size,
-            workers=place.workers,
-            group=place.group,
-            decode=options.decode,
-        )
-    return outcome(ranking, split, extra=extra)
+    return queries, references
+
+
+def _scorer(scoring: Reranker, options: EvaluationOptions, place: Place) -> Scorer:
+    return Scorer(
+        *scoring,
+        device=place.device,
+        batch_size=options.embed_batch_size,
+        workers=place.workers,
+        decode=options.decode,
+    )
 
 
 def _rank(

@@ -26,3 +26,10 @@ class EvaluationOptions:
         "auto", "First-pass type of the scores; ranks are those of float32 scores with every choice."
     )
     top: int = option(10, "Best references that the outcome keeps for each query.", least=1)
+    rerank: str = option(
+        "none", "A method that scores pairs and re-orders the best references of each query.", earlier="none"
+    )
+    rerank_top: int = option(10, "How many of the best references are re-ordered.", least=2, earlier=10)
+    rerank_set: tuple[str, ...] | None = option(
+        None, "Options of the re-ranking method, [name=value, ...]; else its defaults.", earlier=None
+    )

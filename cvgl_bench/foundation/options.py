@@ -106,24 +106,25 @@ def resolve(
     return cls(**values), origins
 
 
-def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Parse `key=value` strings; values are read as YAML, and an empty one means null."""
+def parse_assignments(assignments: Iterable[str], *, origin: str = "--set") -> dict[str, Any]:
+    """Parse `key=value` strings; values are read as YAML, and an empty one means null.
+
+    origin: where they stand, for an OptionError about one.
+    """
     values = {}
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator or not key.strip():
-            raise OptionError(f"'--set {in_one_line(assignment)}' is not of the form key=value.")
-        values[key.strip()] = _yaml_value(assignment, text)
+            raise OptionError(f"'{origin} {in_one_line(assignment)}' is not of the form key=value.")
+        values[key.strip()] = _yaml_value(f"{origin} {in_one_line(assignment):.100}", text)
     return values
 
 
-def _yaml_value(assignment: str, text: str) -> Any:
+def _yaml_value(where: str, text: str) -> Any:
     try:
         return read_yaml(text)
     except YamlError as error:
-        raise OptionError(
-            f"'--set {in_one_line(assignment):.100}': the value cannot be read as YAML ({error})."
-        ) from None
+        raise OptionError(f"'{where}': the value cannot be read as YAML ({error}).") from None
 
 
 def _coerce(name: str, hint: Any, value: Any, origin: str) -> Any:

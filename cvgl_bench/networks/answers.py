@@ -63,6 +63,14 @@ def positions(method: Method | Locates, answered: Any, *, count: int) -> Tensor:
     return table
 
 
+def pair_scores(method: Method, answered: Any, *, queries: int, references: int) -> Tensor:
+    """Return what `rerank` answered, if it is (queries, references) finite numbers."""
+    table = _table(method, "rerank", answered, count=queries, width=references)
+    if not torch.isfinite(table).all():
+        raise _broken(method, "rerank", "scores that are not finite")
+    return table
+
+
 def representations(method: Method, outputs: Any, *, count: int) -> dict[str, Tensor]:
     """Return what `represent` answered for `count` pairs, if it is named tensors of one row a pair."""
     if not isinstance(outputs, Mapping) or not outputs:

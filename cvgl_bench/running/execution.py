@@ -18,6 +18,8 @@ from cvgl_bench.embedding import provenance
 from cvgl_bench.embedding.keys import code_digest
 from cvgl_bench.embedding.store import EmbeddingStore
 from cvgl_bench.evaluation.evaluate import Place, evaluate, score
+from cvgl_bench.evaluation.pairs import Scorer
+from cvgl_bench.evaluation.reranking import Reranker
 from cvgl_bench.foundation.cache import cache_folder
 from cvgl_bench.foundation.errors import CheckpointError, UsageError
 from cvgl_bench.foundation.launch import Launch
@@ -55,7 +57,7 @@ def execute(run: Run) -> Result:
 
 
 def _execute(run: Run) -> Result:
-    place, network = _begin(run)
+    place, network, reranker = _begin(run)
     store = _open_store(run)
     seconds: dict[str, float] = {}
     selection = Selection(rule="none")
@@ -72,6 +74,8 @@ def _execute(run: Run) -> Result:
             options=run.options.evaluation,
             place=place,
             store=store,
+            reranker=reranker,
+            seconds=seconds,
         )
     facts = provenance.environment(place.device, run.group.count) | facts
     if store is not None and store.reused:
@@ -96,15 +100,18 @@ def _finish(
             {id: entry.thing for id, entry in run.plugins.metrics},
             edges=run.task.dataset.decentrality_edges,
         )
-    result = run_record(run, environment, scored=scored, selection=selection, seconds=seconds)
+    result = run_record(run, environment, found=found, scored=scored, selection=selection, seconds=seconds)
     write_result(result, run.result_path)
     tidy(run.folder)
     run.plugins.hook.cvgl_run_finished(run=run, result=result)
     return result
 
 
-def _begin(run: Run) -> tuple[Place, nn.Module]:
-    """Return where to compute and the network to start from; a run refused here leaves no folder."""
+def _begin(run: Run) -> tuple[Place, nn.Module, Reranker | None]:
+    """Return where to compute, the network to start from, and what re-ranks.
+
+    A run refused here leaves no folder.
+    """
     try:
         machine, launch = run.options.machine, run.group.launch
         device = choose_device(machine.device, launch)
@@ -112,7 +119,8 @@ def _begin(run: Run) -> tuple[Place, nn.Module]:
         place = Place(device, choose_workers(machine.workers, device, sharing=launch.local_count), run.group)
         _require_pairs_for_all(run)
         _check_task(run)
-        return place, _build(run, place)
+        reranker = _reranker(run, place)
+        return place, _build(run, place), reranker
     except BaseException:
         if not run.resume and run.group.first:
             (run.folder / REQUEST).unlink(missing_ok=True)
@@ -166,11 +174,22 @@ def _check_task(run: Run) -> None:
     """Find missing images, and what cannot be held out, now rather than hours into training."""
     if run.trains:
         parted(run.task, run.options.training)
-    if not run.method.needs_images:
-        return
-    check_images(run.task.test)
-    if run.trains:
+    if run.method.needs_images or (run.reranker is not None and run.reranker.needs_images):
+        check_images(run.task.test)
+    if run.trains and run.method.needs_images:
         check_images(run.task.train)
+
+
+def _reranker(run: Run, place: Place) -> Reranker | None:
+    """Return what re-ranks, tried on one pair: what it cannot use is refused before hours of training."""
+    if run.reranker is None:
+        return None
+    network = build_network(run.reranker, None, seed=run.options.training.seed).to(place.device)
+    reranker = Reranker(run.reranker, network)
+    Scorer(*reranker, device=place.device, batch_size=1, workers=0).score(
+        run.task.test.of_queries(slice(0, 1)), run.task.test.truth[:1, None], shown=False
+    )
+    return reranker
 
 
 def seed_everything(seed: int) -> None:

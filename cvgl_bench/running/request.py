@@ -28,6 +28,7 @@ from cvgl_bench.networks.checkpoints import file_sha256
 from cvgl_bench.running.folder import REQUEST, WEIGHTS, claimed, make_folder
 from cvgl_bench.running.offers import Offers
 from cvgl_bench.running.options import RunOptions, resolve_run_options
+from cvgl_bench.running.reranker import find_reranker
 from cvgl_bench.running.run import Run, run_id
 from cvgl_bench.scoring.results import RESULT, read_result
 
@@ -266,6 +267,7 @@ def _resolve(
         id=run_id(method.name, card.name, request.split, variant=variant),
         folder=Path(),
         method=method(options.method),
+        reranker=find_reranker(options.evaluation, task.test, plugins),
         task=seen_as(task, variant),
         options=options,
         plugins=plugins,

@@ -10,7 +10,7 @@ from pathlib import Path
 from cvgl_bench.data.splits import Task
 from cvgl_bench.data.variants import PLAIN, Variant
 from cvgl_bench.foundation.group import ALONE, ProcessGroup
-from cvgl_bench.method import Method, TrainableMethod
+from cvgl_bench.method import Method, PairMethod, TrainableMethod
 from cvgl_bench.running.offers import Offers
 from cvgl_bench.running.options import RunOptions
 from cvgl_bench.scoring.results import RESULT
@@ -34,6 +34,8 @@ class Run:
     resume: bool = False
     say: Callable[[str], None] = field(default=lambda text: None)
     """Receives what the person should read as the run goes on."""
+    reranker: PairMethod | None = None
+    """What re-orders the best references that `method` finds, where the options name it."""
     group: ProcessGroup = ALONE
     """The processes that do the run together."""
 

@@ -117,6 +117,30 @@ class Selection(_Record):
     city: str | None = None
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class RerankingRecord(_Record):
+    """Who re-ordered the best `top` references of each query, and what came of it.
+
+    recall_before, recall_after: recall@1 of the first ranking and of the second. recall_of_top: recall@top,
+        which the second recall@1 cannot exceed. recovered: how much of the way there was made, negative
+        where queries were lost on balance; None where there was no way to make.
+    gained, lost: queries whose truth came to the first place, and left it.
+    """
+
+    method: MethodRecord
+    options: dict[str, Any] = {}
+    top: int = Field(ge=2)
+    recall_before: Share
+    recall_after: Share
+    recall_of_top: Share
+    recovered: Annotated[float, Field(allow_inf_nan=False, le=1)] | None
+    gained: int = Field(ge=0)
+    lost: int = Field(ge=0)
+    ms_per_query: Annotated[float, Field(allow_inf_nan=False, ge=0)]
+
+
 class Result(_Record):
     """One row of a leaderboard, with its provenance."""
 
@@ -130,6 +154,7 @@ class Result(_Record):
     units: dict[MetricId, str] = {}
     """Unit of each metric, as `Metric.unit`: tables are built without the plugin that offers it."""
     selection: Selection | None = None
+    reranking: RerankingRecord | None = None
     options: dict[str, Any] = {}
     summary: dict[str, float | None] = {}
     versions: dict[str, str] = {}

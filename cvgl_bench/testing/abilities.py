@@ -1,4 +1,4 @@
-"""Do a method's optional abilities in training keep the contract: parameter groups, acts after steps."""
+"""Do a method's further abilities keep the contract: scores of pairs, parameter groups, acts after steps."""
 
 from __future__ import annotations
 
@@ -6,12 +6,58 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from cvgl_bench.foundation.errors import PluginError
-from cvgl_bench.method import ActsAfterSteps, Context, GroupsParameters
+from cvgl_bench.method import ActsAfterSteps, Context, GroupsParameters, PairMethod
 from cvgl_bench.networks import answers
 from cvgl_bench.testing.demands import demands_on
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+TILE_M = 30.0
+"""Ground that a reference is wide when pairs are scored."""
+
+SAME_SCORE = 1e-4
+"""Room for another order of summation when pairs are scored one by one, by the largest score."""
+
+
+def check_pair_scores(
+    method: PairMethod, network: nn.Module, twin: nn.Module, *, queries: Tensor, references: Tensor
+) -> None:
+    """Assert that scores of pairs are usable, belong to their pair alone, and tell images apart.
+
+    twin: another network that was built alike. queries, references: stacked results of `prepare`.
+    """
+    import torch
+
+    must = demands_on(type(method).__name__)
+    shared = torch.cat([references, references[:1]])
+
+    def scores(network: nn.Module, queries: Tensor, references: Tensor) -> Tensor:
+        width_m = torch.full((len(references),), TILE_M)
+        with torch.inference_mode():
+            answer = method.rerank(network, queries, references, width_m)
+        try:
+            size = {"queries": len(queries), "references": len(references)}
+            return answers.pair_scores(method, answer, **size)
+        except PluginError as error:
+            raise AssertionError(f"{type(method).__name__}: {error}") from None
+
+    together = scores(network, queries, shared)
+    must(together.equal(scores(twin, queries, shared)), "scores differently when seeded and built anew")
+    must(together[:, 0].equal(together[:, -1]), "scores two equal references differently")
+    must((together[:, :-1] != together[:, :1]).any(), "scores every reference alike, whatever it shows")
+    alone = torch.cat(
+        [
+            torch.cat([scores(network, query[None], reference[None]) for reference in shared], dim=1)
+            for query in queries
+        ]
+    )
+    difference = float((alone - together).abs().max())
+    must(
+        difference <= SAME_SCORE * max(1.0, float(together.abs().max())),
+        f"scores a pair differently alone and among others (by {difference:.1e})",
+    )
 
 
 def check_parameter_groups(method: GroupsParameters, network: nn.Module) -> None:

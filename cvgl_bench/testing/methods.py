@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvgl_bench.foundation.errors import PluginError
+from cvgl_bench.foundation.errors import DataError, PluginError
 from cvgl_bench.foundation.options import Layer, describe, resolve
 from cvgl_bench.method import (
     PAIR_TENSORS,
@@ -21,13 +21,14 @@ from cvgl_bench.method import (
     Locates,
     Method,
     Pair,
+    PairMethod,
     TrainableMethod,
     View,
 )
 from cvgl_bench.networks import answers
 from cvgl_bench.running.options import sections_of
 from cvgl_bench.running.recipes import read_recipe
-from cvgl_bench.testing.abilities import check_after_step, check_parameter_groups
+from cvgl_bench.testing.abilities import check_after_step, check_pair_scores, check_parameter_groups
 from cvgl_bench.testing.demands import NAME_RULE, Demand, allowed, demands_on, is_name
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ if TYPE_CHECKING:
 
 VIEWS: tuple[View, ...] = ("query", "reference")
 
-QUERY_SIZES = ((64, 128), (60, 120), (48, 120))
-"""Height and width of the images that methods are tried on: a whole panorama is twice as wide as high."""
+CUT_SIZE = (48, 120)
+"""Height and width of a panorama that is cut above and below: a whole one is twice as wide as high."""
+
+QUERY_SIZES = ((64, 128), (60, 120), CUT_SIZE)
+"""Height and width of the images that methods are tried on; the cut one may be refused by a DataError."""
 
 REFERENCE_SIZES = ((64, 64), (56, 56), (72, 72))
 
@@ -70,7 +74,11 @@ def check_method(method_class: type[Method], options: Any = None) -> None:
     )
     translated = method.load_checkpoint(state)
     must(set(translated) == set(state), "does not load its own state dict: load_checkpoint changes keys")
-    _check_embeddings(method, network, twin)
+    if isinstance(method, PairMethod):
+        queries, references = (_prepared(method, view) for view in VIEWS)
+        check_pair_scores(method, network, twin, queries=queries, references=references)
+    else:
+        _check_embeddings(method, network, twin)
     if isinstance(method, Locates) and method.can_locate:
         _check_positions(method, network)
     if isinstance(method, TrainableMethod):
@@ -293,7 +301,11 @@ def _prepared(method: Method, view: View) -> Tensor:
     tensors = []
     for row, size in enumerate(sizes):
         image = _noise(size, row)
-        tensors.append(method.prepare(image, view))
+        try:
+            tensors.append(method.prepare(image, view))
+        except DataError:  # A method may need a panorama's ground, and say so.
+            must(view == "query" and size == CUT_SIZE, f"prepare() refuses a whole {view} image")
+            tensors.append(method.prepare(_noise(QUERY_SIZES[0], row), view))
         must(np.array_equal(image, _noise(size, row)), "prepare() changes the image it is given")
     try:
         least = answers.least_size(method, method.least_size(view))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,9 @@ class Selector:
         place: Place,
         folder: Path,
     ) -> None:
-        self._method, self._options, self._evaluation = method, options, evaluation
+        self._method, self._options = method, options
+        # Epochs are compared by what is trained; a re-ranker looks at the chosen one.
+        self._evaluation = replace(evaluation, rerank="none")
         self._place, self._folder = place, folder
         self._best = -1.0
         self._best_epoch: int | None = None

@@ -26,8 +26,15 @@ IRRELEVANT_OPTIONS = frozenset(
 """Options in which two runs of one row may differ: the seed, what does not change a rank, and where the
 settings come from."""
 
-SWITCHED_OFF = {"training.published_batch_size": "training.scale_rate", "training.rho": "training.sharpness"}
+SWITCHED_OFF = {
+    "training.published_batch_size": "training.scale_rate",
+    "training.rho": "training.sharpness",
+    "evaluation.rerank_top": "evaluation.rerank",
+    "evaluation.rerank_set": "evaluation.rerank",
+}
 """Options that change nothing while another one is 'none'."""
+
+RERANK = "evaluation.rerank"
 
 RETIRED_OPTIONS = frozenset({"evaluation.resamples"})
 """Options of earlier records that no run has any more, and that did not change a rank either."""
@@ -76,7 +83,10 @@ def tuning_of(result: Result) -> str:
 
 
 def differing_options(results: Sequence[Result]) -> list[str]:
-    """Return for each result the options in which those of one method differ: 'bim=false, pcm=true'."""
+    """Return for each result the options in which those of one method differ: 'bim=false, pcm=true'.
+
+    Who re-ranks is said in any case: the row is not that method's alone.
+    """
     by_method: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, result in enumerate(results):
         by_method[result.method.name, result.method.distribution].append(number)
@@ -86,7 +96,9 @@ def differing_options(results: Sequence[Result]) -> list[str]:
         names = sorted({name for number in members for name in options[number]})
         differing = [n for n in names if len({plain(options[number].get(n)) for number in members}) > 1]
         for number in members:
-            texts[number] = ", ".join(_assignment(n, options[number].get(n)) for n in differing)
+            own = options[number]
+            shown = [n for n in names if n in differing or (n == RERANK and own.get(n, "none") != "none")]
+            texts[number] = ", ".join(_assignment(n, own.get(n)) for n in shown)
     return texts
 
 

@@ -68,7 +68,24 @@ def test_seed_machine_and_batch_size_are_left_out(make_result):
         "method.nested.a": 1,
         "evaluation.embed_precision": "off",
         "evaluation.decode": "exact",
+        "evaluation.rerank": "none",
     }
+
+
+def test_a_row_that_was_re_ranked_says_by_whom(make_result):
+    def run(**evaluation):
+        return make_result(options={"evaluation": {"rerank_top": 5, **evaluation}})
+
+    assert differing_options([run(rerank="bevmatch")]) == ["rerank=bevmatch"]
+    plain, again, further = run(rerank="none"), run(rerank="bevmatch"), run(rerank="bevmatch", rerank_top=50)
+    assert differing_options([plain, again]) == [
+        "rerank=none, rerank_top=null",
+        "rerank=bevmatch, rerank_top=5",
+    ]
+    assert differing_options([again, further]) == [
+        "rerank=bevmatch, rerank_top=5",
+        "rerank=bevmatch, rerank_top=50",
+    ]
 
 
 @pytest.mark.parametrize(
