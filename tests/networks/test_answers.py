@@ -22,6 +22,10 @@ def locate(answer):
     return answers.positions(METHOD, answer, count=4)
 
 
+def scores(answer):
+    return answers.pair_scores(METHOD, answer, queries=4, references=3)
+
+
 def represented(answer):
     return answers.representations(METHOD, answer, count=4)
 
@@ -56,6 +60,11 @@ BROKEN = {
     "embed: booleans": (lambda: embed(GOOD.bool()), "bool"),
     "embed: complex": (lambda: embed(GOOD.to(torch.complex64)), "complex64"),
     "embed: other width": (lambda: embed(GOOD, width=16), r"must be a tensor \(4, 16\)"),
+    "rerank: None": (lambda: scores(None), r"rerank\(\) gives None"),
+    "rerank: transposed": (lambda: scores(torch.zeros(3, 4)), r"\(3, 4\) of float32"),
+    "rerank: one a query": (lambda: scores(torch.zeros(4)), r"must be a tensor \(4, 3\)"),
+    "rerank: whole numbers": (lambda: scores(torch.zeros(4, 3).long()), "int64"),
+    "rerank: infinite": (lambda: scores(torch.full((4, 3), torch.inf)), "scores that are not finite"),
     "locate: None": (lambda: locate(None), r"locate\(\) gives None"),
     "locate: transposed": (lambda: locate(torch.zeros(2, 4)), r"\(2, 4\)"),
     "locate: three columns": (lambda: locate(torch.zeros(4, 3)), r"must be a tensor \(4, 2\)"),
