@@ -1,13 +1,16 @@
 """`cvgl-bench report` as a person meets it: a run of the noise world, and what it refuses."""
 
+import html
 import json
 import re
+import shlex
 import shutil
 
 import pytest
 from click.testing import CliRunner
 
 from cvgl_bench.cli import cli
+from cvgl_bench.report.page import page
 from cvgl_bench.report.page.pictures import most_bytes
 
 
@@ -25,34 +28,46 @@ def trained(run, tmp_path):
     return tmp_path / "trained"
 
 
-def pictures(html):
-    return html.count('href="data:image/jpeg')
+def pictures(written):
+    return written.count('href="data:image/jpeg')
 
 
 def test_the_page_of_a_run_shows_its_queries(trained, report, tmp_path):
     answer = report(trained, "--figures", "figures")
     assert answer.code == 0, answer.err
     assert answer.out.splitlines()[0] == "Wrote report.html"
-    html = (tmp_path / "report.html").read_text()
-    assert len(html.encode()) <= most_bytes(1)
-    assert "mean-colour on noise, cross-area" in html
+    written = (tmp_path / "report.html").read_text()
+    assert len(written.encode()) <= most_bytes(1)
+    assert "mean-colour on noise, cross-area" in written
     # One city's mosaic, nine tiles, and the views of queries that are shown.
-    assert pictures(html) >= 10 + 6
-    assert "Worst: the right reference is ranked last" in html and "bird's-eye view" in html.replace(
+    assert pictures(written) >= 10 + 6
+    assert "Worst: the right reference is ranked last" in written and "bird's-eye view" in written.replace(
         "&#39;", "'"
     )
-    data = json.loads(re.search(r'<script id="dots" type="application/json">(.*?)</script>', html)[1])
+    data = json.loads(re.search(r'<script id="dots" type="application/json">(.*?)</script>', written)[1])
     outcome_rows = data["runs"][0]["rank"]
     assert len(outcome_rows) == 18 == len(data["names"]) == len(data["maps"][0]["row"])
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     assert names == {"recall.svg", "distance.svg", "training-1.svg"}
-    assert "too few of the queries have a known decentrality" in html
+    assert "too few of the queries have a known decentrality" in written
+
+
+def test_pictures_are_left_out_where_the_page_would_be_too_large(trained, report, tmp_path, monkeypatch):
+    assert report(trained).code == 0
+    whole = (tmp_path / "report.html").read_text()
+    held = [len(uri) for uri in re.findall(r"data:image/jpeg;base64,[^\"]*", whole)]
+    limit = len(whole.encode()) - sum(held) // 2 + page.ROOM_BYTES_A_RUN
+    monkeypatch.setattr(page, "most_bytes", lambda runs: limit)
+    assert report(trained, "--overwrite").code == 0
+    written = (tmp_path / "report.html").read_text()
+    assert 0 < pictures(written) < len(held) and len(written.encode()) <= limit
+    assert re.search(r"\d+ pictures are left out so that the page stays small\.", written)
+    monkeypatch.setattr(page, "most_bytes", lambda runs: 100_000)
+    answer = report(trained, "--overwrite")
+    assert answer.code == 2 and "would take more than 100,000 bytes. Give fewer runs." in answer.err
 
 
 def test_the_command_on_the_page_repeats_the_run(trained, report, tmp_path):
-    import html
-    import shlex
-
     assert report(trained).code == 0
     text = html.unescape((tmp_path / "report.html").read_text())
     (line,) = re.findall(r"<pre>cvgl-bench (run .+?)</pre>", text)
@@ -71,8 +86,8 @@ def test_without_images_the_page_says_so(trained, report, noise_world, tmp_path)
             path.unlink()
     answer = report(trained, "--data-root", "labels")
     assert answer.code == 0, answer.err
-    html = (tmp_path / "report.html").read_text()
-    assert pictures(html) == 0 and "pictures could not be read" in html and "does not exist" in html
+    written = (tmp_path / "report.html").read_text()
+    assert pictures(written) == 0 and "pictures could not be read" in written and "does not exist" in written
 
 
 def test_without_the_data_the_page_says_so(trained, report, tmp_path, monkeypatch):
@@ -80,8 +95,8 @@ def test_without_the_data_the_page_says_so(trained, report, tmp_path, monkeypatc
     options.write_text(re.sub(r"data_root: .*", "data_root: /nowhere", options.read_text()))
     answer = report(trained)
     assert answer.code == 0, answer.err
-    html = (tmp_path / "report.html").read_text()
-    assert pictures(html) == 0 and "/nowhere is not a folder" in html
+    written = (tmp_path / "report.html").read_text()
+    assert pictures(written) == 0 and "/nowhere is not a folder" in written
 
 
 def test_data_that_are_given_must_be_those_of_the_run(trained, report, wide_world, tmp_path):
@@ -94,18 +109,18 @@ def test_data_that_are_given_must_be_those_of_the_run(trained, report, wide_worl
 def test_two_runs_stand_side_by_side(write_run, report, tmp_path):
     answer = report(write_run("a"), write_run("b", share=0.8), "--output", tmp_path / "both.html")
     assert answer.code == 0, answer.err
-    html = (tmp_path / "both.html").read_text()
-    assert "a, b on mini, cross-area" in html and "these weights of b are better" in html
+    written = (tmp_path / "both.html").read_text()
+    assert "a, b on mini, cross-area" in written and "these weights of b are better" in written
 
 
 def test_an_existing_page_is_kept_unless_it_may_be_replaced(write_run, report, tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text("mine")
-    answer = report(write_run("a"), "--output", page)
+    kept = tmp_path / "page.html"
+    kept.write_text("mine")
+    answer = report(write_run("a"), "--output", kept)
     assert answer.code == 2 and "exists; choose another --output or add --overwrite" in answer.err
-    assert page.read_text() == "mine"
-    assert report(tmp_path / "a-1", "--output", page, "--overwrite").code == 0
-    assert page.read_text().startswith("<!doctype html>")
+    assert kept.read_text() == "mine"
+    assert report(tmp_path / "a-1", "--output", kept, "--overwrite").code == 0
+    assert kept.read_text().startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(

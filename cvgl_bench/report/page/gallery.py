@@ -205,10 +205,11 @@ class Cards:
         at = int(np.searchsorted(shown.rows, row))
         best = int(self._outcome.ranking.top_rows[row, 0])
         best_city = str(split.references["city"].iloc[best])
-        x, y = float(shown.tile_x[best]), float(shown.tile_y[best])
+        x, y = shown.tile_at[best].tolist()
         inside = 0 <= x <= shown.width and 0 <= y <= shown.height
         place = (x, y) if inside else None
-        return Place(shown, float(shown.x[at]), float(shown.y[at]), place, best_city)
+        here_x, here_y = shown.at[at].tolist()
+        return Place(shown, here_x, here_y, place, best_city)
 
 
 def _position(split: Split, row: int, reference: int) -> tuple[float, float] | None:

@@ -249,7 +249,10 @@ def _dot_data(reported: Sequence[ReportedRun], maps: Sequence[CityMap]) -> dict[
         return {}
     names = split.queries["name"].tolist() if len(split) <= MOST_NAMES else None
     return {
-        "maps": [{"row": each.rows.tolist(), "x": _whole(each.x), "y": _whole(each.y)} for each in maps],
+        "maps": [
+            {"row": each.rows.tolist(), "x": _whole(each.at[:, 0]), "y": _whole(each.at[:, 1])}
+            for each in maps
+        ],
         "runs": [
             {
                 "rank": (each.outcome.ranking.rank + 1).tolist(),

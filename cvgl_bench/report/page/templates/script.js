@@ -46,6 +46,7 @@ const filter = () => {
   for (const group of all("[data-group]")) {
     const things = all("[data-filtered]", group);
     group.hidden = things.length > 0 && things.every((thing) => thing.hidden);
+    if (filters.some((select) => select.value !== "")) group.open = true;
   }
 };
 for (const select of filters) select.addEventListener("change", filter);
