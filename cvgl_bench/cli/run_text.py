@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 TEXT_WIDTH = 108
 
+TAKEN_BACK = (("tuned_on", "unknown"), ("tries", None))
+"""What a setting over a recipe's makes of the recipe's claim of how it was tuned: nobody typed it."""
+
 
 def print_plan(run: Run, say: Callable[[str], None], *, verbose: bool) -> None:
     """Print what is about to happen: the task, and what was set; every option with `verbose`."""
@@ -56,7 +59,7 @@ def changed_options(options: RunOptions, sections: list[str]) -> list[str]:
         f"{section}.{name}={_shown(value)} [{options.origins[f'{section}.{name}']}]"
         for section in sections
         for name, value in options.values()[section].items()
-        if options.origins[f"{section}.{name}"] not in known
+        if options.origins[f"{section}.{name}"] not in known and (name, value) not in TAKEN_BACK
     ]
     lines = [f"  settings: {source}; --verbose shows every one"]
     return lines + ([_wrapped("changed", ", ".join(changed))] if changed else [])

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from cvgl_bench.cli import cli
 
+from ..conftest import MeanColour
+
 
 def said(done):
     assert done.exit_code == 0, done.output
@@ -33,6 +35,15 @@ def test_a_recipe_is_named_and_what_is_set_over_it(run, tmp_path, monkeypatch):
     printed = said(run(method="chance"))
     assert "settings: recipe default.yaml;" in printed and "dimension" not in printed
     assert "method.dimension=9 [--set]" in said(run("--set", "dimension=9", method="chance"))
+
+
+def test_what_nobody_typed_is_not_said_to_be_set(run, tmp_path, monkeypatch):
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    (recipes / "default.yaml").write_text("training: {epochs: 3, tuned_on: validation, tries: 4}")
+    monkeypatch.setattr(MeanColour, "recipes", recipes)
+    printed = said(run("--epochs", "1"))
+    assert "training.epochs=1 [--epochs]" in printed and "tuned_on" not in printed and "tries" not in printed
 
 
 def test_a_result_stands_beside_chance_with_where_it_lies(run):
