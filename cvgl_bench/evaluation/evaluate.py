@@ -62,18 +62,12 @@ def evaluate(
     """
     if (options.rerank != "none") != (reranker is not None):
         raise UsageError(f"evaluation.rerank is '{options.rerank}', which does not fit the re-ranker given.")
-    first = options
-    if reranker is not None:
-        require_rerankable(split, options)
-        first = replace(options, top=max(options.top, options.rerank_top))
-    extra: dict[str, NDArray[np.float64]] = {}
-    if isinstance(method, PairMethod):
-        scorer = _scorer(Reranker(method, network), options, place)
-        ranking = rank_pairs(scorer, split, top=first.top, group=place.group)
+    if reranker is None:
+        ranking, extra = _first_look(method, network, split, options=options, place=place, store=store)
     else:
-        queries, references = _embedded(method, network, split, options=options, place=place, store=store)
-        ranking, extra = _rank(queries, references, split, options=first, place=place)
-    if reranker is not None:
+        require_rerankable(split, options)
+        wider = replace(options, top=max(options.top, options.rerank_top))
+        ranking, extra = _first_look(method, network, split, options=wider, place=place, store=store)
         scorer, began = _scorer(reranker, options, place), time.perf_counter()
         ranking, before = rerank_split(ranking, scorer, split, options=options, group=place.group)
         extra |= before
@@ -93,6 +87,23 @@ def evaluate(
             decode=options.decode,
         )
     return outcome(ranking, split, extra=extra)
+
+
+def _first_look(
+    method: Method,
+    network: nn.Module,
+    split: Split,
+    *,
+    options: EvaluationOptions,
+    place: Place,
+    store: EmbeddingStore | None,
+) -> tuple[Ranking, dict[str, NDArray[np.float64]]]:
+    """Rank all references by embeddings, or by the scores of all pairs where the method gives those."""
+    if isinstance(method, PairMethod):
+        scorer = _scorer(Reranker(method, network), options, place)
+        return rank_pairs(scorer, split, top=options.top, group=place.group), {}
+    queries, references = _embedded(method, network, split, options=options, place=place, store=store)
+    return _rank(queries, references, split, options=options, place=place)
 
 
 def _embedded(

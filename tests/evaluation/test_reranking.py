@@ -1,5 +1,7 @@
 """The one evaluation with a second look: what it moves, what it cannot move, and what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -131,3 +133,10 @@ def test_more_pairs_than_can_be_scored_are_refused_with_the_way_out(split, monke
 def test_a_reranker_that_was_not_given_is_not_passed_over(split):
     with pytest.raises(UsageError, match="does not fit"):
         evaluated(split, rerank="colours")
+
+
+def test_several_true_references_are_refused(split):
+    several = replace(split, also_true=(split.truth[:, None] + 1) % len(split.references))
+    for second in ({}, {"scorer": Colours(None), "rerank": "colours", "rerank_top": 4}):
+        with pytest.raises(UsageError, match="a query has several true references"):
+            evaluated(several, **second) if second else alone(Colours(None), several)
