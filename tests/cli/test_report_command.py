@@ -2,9 +2,12 @@
 
 import html
 import json
+import os
 import re
 import shlex
 import shutil
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -48,7 +51,10 @@ def test_the_page_of_a_run_shows_its_queries(trained, report, tmp_path):
     outcome_rows = data["runs"][0]["rank"]
     assert len(outcome_rows) == 18 == len(data["names"]) == len(data["maps"][0]["row"])
     names = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert names == {"recall.svg", "distance.svg", "training-1.svg"}
+    assert names == {"recall.svg", "distance.svg", "training-1.svg", "map-1-1.svg"}
+    drawn = ElementTree.parse(tmp_path / "figures/map-1-1.svg").getroot()
+    assert [part.tag.partition("}")[2] for part in drawn] == ["image", "path", "path", "path"]
+    assert sum(part.get("d", "").count("M") for part in drawn) == 18
     assert "too few of the queries have a known decentrality" in written
 
 
@@ -97,6 +103,17 @@ def test_without_the_data_the_page_says_so(trained, report, tmp_path, monkeypatc
     assert answer.code == 0, answer.err
     written = (tmp_path / "report.html").read_text()
     assert pictures(written) == 0 and "/nowhere is not a folder" in written
+
+
+def test_no_world_is_generated_for_a_report(write_run, report, tmp_path):
+    folder = write_run("a")
+    record = json.loads((folder / "result.json").read_text())
+    record["task"]["dataset"] = "mini-dress"
+    (folder / "result.json").write_text(json.dumps(record))
+    answer = report(folder, "--output", tmp_path / "page.html")
+    assert answer.code == 0, answer.err
+    assert "The generated world mini-dress is not in the cache" in (tmp_path / "page.html").read_text()
+    assert not list(Path(os.environ["CVGL_CACHE"]).rglob("*.jpg"))
 
 
 def test_data_that_are_given_must_be_those_of_the_run(trained, report, wide_world, tmp_path):

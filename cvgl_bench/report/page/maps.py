@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ DOTS_OF_LARGEST = 500
 
 CLASSES = {"found": "found at the first place", "near": "among the best ten", "beyond": "beyond"}
 """What can have become of a query."""
+
+CLASS_COLOURS = {"found": "#16b6f2", "near": "#ffc400", "beyond": "#ff3b5c"}
+"""Seen on dark and on light tiles, and told apart by colour-blind readers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +105,21 @@ def dots(shown: CityMap, classes: NDArray[np.str_]) -> dict[str, str]:
     """
     own = classes[shown.rows]
     return {name: "".join(f"M{x:.0f} {y:.0f}h0" for x, y in shown.at[own == name]) for name in CLASSES}
+
+
+def map_svg(shown: CityMap, paths: Mapping[str, str]) -> str:
+    """Return a map as an SVG file of its own. paths: of its dots, by class."""
+    size = f'width="{shown.width:.1f}" height="{shown.height:.1f}"'
+    ground = f'<rect {size} fill="#8a8b8c"/>'
+    if shown.mosaic is not None:
+        ground = f'<image {size} preserveAspectRatio="none" href="{shown.mosaic.uri}"/>'
+    drawn = "".join(
+        f'<path d="{paths[name]}" stroke="{CLASS_COLOURS[name]}" stroke-width="{shown.dot_width:.1f}" '
+        'stroke-linecap="round" fill="none"/>'
+        for name in reversed(CLASSES)
+    )
+    box = f'viewBox="0 0 {shown.width:.1f} {shown.height:.1f}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box}>{ground}{drawn}</svg>'
 
 
 def _city_map(split: Split, city: str, pictures: Pictures, most_tiles: int) -> CityMap:

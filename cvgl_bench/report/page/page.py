@@ -21,7 +21,7 @@ from cvgl_bench.report.page.gallery import (
     found_by_one,
     near_misses,
 )
-from cvgl_bench.report.page.maps import CLASSES, CityMap, city_maps, classes_of, dots
+from cvgl_bench.report.page.maps import CLASS_COLOURS, CLASSES, CityMap, city_maps, classes_of, dots, map_svg
 from cvgl_bench.report.page.pictures import Pictures, most_bytes
 from cvgl_bench.report.run_groups import ComparedRun, edges_of, title_of
 from cvgl_bench.scoring.metrics import in_order
@@ -49,7 +49,7 @@ ROOM_BYTES_A_RUN = 100_000
 
 @dataclass(frozen=True)
 class Page:
-    """The text of a page, and its figures as SVG files by name."""
+    """The text of a page, and its figures as SVG files by name; maps by the numbers of run and city."""
 
     html: str
     figures: Mapping[str, str]
@@ -199,6 +199,7 @@ def _rendered(making: _Making, facts: Mapping[str, Any], maps: Sequence[CityMap]
         views=views,
         maps=maps,
         classes=CLASSES,
+        colours=CLASS_COLOURS,
         kinds=KIND_TITLES,
         figures={name: figures.inline(text) for name, text in making.figures.items()},
         pictures=pictures,
@@ -220,12 +221,15 @@ def _view(
     cards = Cards(reported, pictures, maps)
     classes = classes_of(outcome.ranking.rank)
     training = _training_name(number)
+    paths = [dots(each, classes) for each in maps]
+    for place, each in enumerate(maps):
+        making.figures[f"map-{number + 1}-{place + 1}.svg"] = map_svg(each, paths[place])
     rows = chosen(outcome, seed=making.seed)
     only = alone[reported.name]
     return RunView(
         reported=reported,
         training=training if training in making.figures else None,
-        dots=[dots(each, classes) for each in maps],
+        dots=paths,
         counts={name: int((classes == name).sum()) for name in CLASSES},
         gallery={kind: [cards.card(int(row)) for row in rows[kind]] for kind in KIND_TITLES},
         near_misses=len(near_misses(outcome)),
