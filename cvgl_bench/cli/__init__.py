@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import cvgl_bench
-from cvgl_bench.cli.interrupted import Interrupted, terminated
+from cvgl_bench.cli.stopping import StoppedError, terminated
 from cvgl_bench.cli.together import is_first, require_alone
 from cvgl_bench.foundation.errors import CvglError, suggest
 
@@ -75,7 +75,7 @@ class Root(LazyGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as reason:
             # Else click says `Aborted!` and exits with 1, whatever was saved.
-            raise Interrupted(reason) from None
+            raise StoppedError(reason) from None
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -100,7 +100,7 @@ def main() -> None:
         if is_first():
             click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    except Interrupted as stop:
+    except StoppedError as stop:
         if is_first():
             # A terminal has written ^C where the line begins.
             click.echo(("\n" if sys.stderr.isatty() else "") + str(stop), err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from cvgl_bench.cli.interrupted import Interrupted
+from cvgl_bench.cli.stopping import StoppedError
 from cvgl_bench.cli.together import together
 from cvgl_bench.foundation.places import LEADERBOARDS
 from cvgl_bench.hookspecs import hookimpl
@@ -92,7 +92,7 @@ def command(**request: Any) -> None:
         with together() as group:
             _run(request, group, begun)
     except KeyboardInterrupt as reason:
-        raise Interrupted(reason, _kept(begun)) from None
+        raise StoppedError(reason, _kept(begun)) from None
 
 
 def _kept(begun: list[Path]) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cvgl_bench.data.loading import SplitImages
 from cvgl_bench.foundation import geo
 from cvgl_bench.report.page.maps import ZOOM, CityMap
-from cvgl_bench.report.page.pictures import Picture, Pictures
+from cvgl_bench.report.page.pictures import Picture, PictureStock
 from cvgl_bench.views.birdseye import project
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def found_by_one(outcomes: Mapping[str, Outcome]) -> dict[str, Rows]:
 
 
 @dataclass(frozen=True)
-class Tile:
+class RankedTile:
     """A reference on a card.
 
     role: 'true', 'cover' or 'wrong'. rank: 0-based. score: None where the run does not keep it.
@@ -111,13 +111,13 @@ class Card:
     decentrality: float | None
     panorama: Picture | None
     birdseye: Picture | None
-    tiles: tuple[Tile, ...]
-    place: Place | None
+    tiles: tuple[RankedTile, ...]
+    place: PlaceOnMap | None
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Place:
+class PlaceOnMap:
     """A map with a query at x, y and the centre of the best reference, None where it lies in another city."""
 
     map: CityMap
@@ -130,7 +130,7 @@ class Place:
 class Cards:
     """Makes the cards of one run; without its data they hold numbers alone."""
 
-    def __init__(self, reported: ReportedRun, pictures: Pictures, maps: Sequence[CityMap]) -> None:
+    def __init__(self, reported: ReportedRun, pictures: PictureStock, maps: Sequence[CityMap]) -> None:
         self._outcome, self._split, self._pictures = reported.outcome, reported.split, pictures
         self._maps = {each.city: each for each in maps}
         self._images = None if reported.split is None else SplitImages(reported.split)
@@ -167,7 +167,7 @@ class Cards:
             ("birdseye", variant, row), lambda: project(read(row), BIRDSEYE_PX), most=BIRDSEYE_PX
         )
 
-    def _tiles(self, row: int, split: Split) -> tuple[Tile, ...]:
+    def _tiles(self, row: int, split: Split) -> tuple[RankedTile, ...]:
         """Return the best references, and last the true one where it is not among them."""
         ranking = self._outcome.ranking
         best = ranking.top_rows[row, :BEST_SHOWN]
@@ -181,14 +181,14 @@ class Cards:
             )
         return tuple(tiles)
 
-    def _tile(self, row: int, reference: int, split: Split, *, rank: int, score: float | None) -> Tile:
+    def _tile(self, row: int, reference: int, split: Split, *, rank: int, score: float | None) -> RankedTile:
         role = "cover" if reference in split.covers[row] else "wrong"
         table = split.references
         assert self._images is not None
         read = self._images.reference
         centre = table[["lat", "lon"]].iloc[reference]
         here = split.queries[["lat", "lon"]].iloc[row]
-        return Tile(
+        return RankedTile(
             name=str(table["name"].iloc[reference]),
             rank=rank,
             score=score,
@@ -198,7 +198,7 @@ class Cards:
             position=_position(split, row, reference),
         )
 
-    def _place(self, row: int, split: Split) -> Place | None:
+    def _place(self, row: int, split: Split) -> PlaceOnMap | None:
         shown = self._maps.get(str(split.queries["city"].iloc[row]))
         if shown is None:
             return None
@@ -209,7 +209,7 @@ class Cards:
         inside = 0 <= x <= shown.width and 0 <= y <= shown.height
         place = (x, y) if inside else None
         here_x, here_y = shown.at[at].tolist()
-        return Place(shown, here_x, here_y, place, best_city)
+        return PlaceOnMap(shown, here_x, here_y, place, best_city)
 
 
 def _position(split: Split, row: int, reference: int) -> tuple[float, float] | None:

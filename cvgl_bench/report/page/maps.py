@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvgl_bench.foundation import geo
 from cvgl_bench.report.page.mosaics import MOST_TILES, mosaic, spread_out
-from cvgl_bench.report.page.pictures import Picture, Pictures
+from cvgl_bench.report.page.pictures import Picture, PictureStock
 
 if TYPE_CHECKING:
     from cvgl_bench.data.splits import Split
@@ -76,7 +76,7 @@ class CityMap:
         return float(max(step * power for step in (1, 2, 5) if step * power <= longest))
 
 
-def city_maps(split: Split, pictures: Pictures) -> list[CityMap]:
+def city_maps(split: Split, pictures: PictureStock) -> list[CityMap]:
     """Return the maps of a split's cities; none where places have no coordinates.
 
     Raises nothing for images that are missing: `pictures` counts them, and the mosaic is left out.
@@ -122,7 +122,7 @@ def map_svg(shown: CityMap, paths: Mapping[str, str]) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box}>{ground}{drawn}</svg>'
 
 
-def _city_map(split: Split, city: str, pictures: Pictures, most_tiles: int) -> CityMap:
+def _city_map(split: Split, city: str, pictures: PictureStock, most_tiles: int) -> CityMap:
     rows = np.flatnonzero(split.queries["city"].to_numpy(str) == city)
     of_city = np.flatnonzero(split.references["city"].to_numpy(str) == city)
     tiles = np.union1d(of_city, split.truth[rows])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvgl_bench.data.loading import SplitImages
 from cvgl_bench.foundation.errors import DataError
-from cvgl_bench.report.page.pictures import Picture, Pictures
+from cvgl_bench.report.page.pictures import Picture, PictureStock
 from cvgl_bench.views.images import ImageArray, resize
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def spread_out(tiles: Rows, at: Floats, most: int) -> Rows:
 
 
 def mosaic(
-    split: Split, city: str, boxes: dict[int, Floats], pictures: Pictures, *, size: Floats, reach: float
+    split: Split, city: str, boxes: dict[int, Floats], pictures: PictureStock, *, size: Floats, reach: float
 ) -> Picture | None:
     """Return a city's mosaic, None where its tiles would be too small or cannot be read.
 

@@ -22,7 +22,7 @@ from cvgl_bench.report.page.gallery import (
     near_misses,
 )
 from cvgl_bench.report.page.maps import CLASS_COLOURS, CLASSES, CityMap, city_maps, classes_of, dots, map_svg
-from cvgl_bench.report.page.pictures import Pictures, most_bytes
+from cvgl_bench.report.page.pictures import PictureStock, most_bytes
 from cvgl_bench.report.run_groups import ComparedRun, edges_of, title_of
 from cvgl_bench.scoring.metrics import in_order
 
@@ -99,7 +99,7 @@ def make_page(
     facts = _numbers(making)
     split = next((each.split for each in reported if each.split is not None), None)
     # What comes without pictures is written first, to know the room that is left for them.
-    without = Pictures(0)
+    without = PictureStock(0)
     bare = _rendered(making, facts, [] if split is None else city_maps(split, without), without)
     room = most_bytes(len(reported)) - len(bare.encode()) - ROOM_BYTES_A_RUN * len(reported)
     if room < 0:
@@ -107,7 +107,7 @@ def make_page(
             f"A page of {len(reported)} runs of {len(reported[0].outcome):,} queries would take more than "
             f"{most_bytes(len(reported)):,} bytes. Give fewer runs."
         )
-    pictures = Pictures(room)
+    pictures = PictureStock(room)
     maps = [] if split is None else city_maps(split, pictures)
     html = _rendered(making, facts, maps, pictures)
     return Page(html, making.figures)
@@ -189,7 +189,9 @@ def _headlines(making: _Making, estimates: Mapping[str, Estimates]) -> list[tupl
     return lines
 
 
-def _rendered(making: _Making, facts: Mapping[str, Any], maps: Sequence[CityMap], pictures: Pictures) -> str:
+def _rendered(
+    making: _Making, facts: Mapping[str, Any], maps: Sequence[CityMap], pictures: PictureStock
+) -> str:
     from cvgl_bench.report.page.template import render
 
     alone = found_by_one({each.name: each.outcome for each in making.reported})
@@ -213,7 +215,7 @@ def _view(
     making: _Making,
     number: int,
     maps: Sequence[CityMap],
-    pictures: Pictures,
+    pictures: PictureStock,
     alone: Mapping[str, Any],
 ) -> RunView:
     reported = making.reported[number]

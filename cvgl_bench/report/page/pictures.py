@@ -46,7 +46,7 @@ class Picture:
     uri: str
 
 
-class Pictures:
+class PictureStock:
     """Pictures by what they show; those that cannot be read or do not fit are counted and left out.
 
     most_bytes: of all of them, as they stand in the page; without any left no image is read.

@@ -14,7 +14,7 @@ import cvgl_bench
 from cvgl_bench.report.page import maps
 from cvgl_bench.report.page.maps import city_maps, classes_of, dots
 from cvgl_bench.report.page.mosaics import MOSAIC_PX
-from cvgl_bench.report.page.pictures import Pictures
+from cvgl_bench.report.page.pictures import PictureStock
 from cvgl_bench.views.images import read_image
 
 
@@ -29,7 +29,7 @@ def pixels(picture):
 
 
 def test_a_map_shows_each_tile_in_its_place(split):
-    pictures = Pictures(10**7)
+    pictures = PictureStock(10**7)
     shown = city_maps(split, pictures)
     assert [each.city for each in shown] == ["Aa", "Bb"]
     for each in shown:
@@ -43,7 +43,7 @@ def test_a_map_shows_each_tile_in_its_place(split):
 
 
 def test_queries_lie_in_their_true_tiles(split):
-    for each in city_maps(split, Pictures(0)):
+    for each in city_maps(split, PictureStock(0)):
         truth = split.truth[each.rows]
         inside = (each.at - each.tile_at[truth]) / (1000 / 3) + 0.5
         np.testing.assert_allclose(inside, split.position_px[each.rows] / 32, atol=0.01)
@@ -52,7 +52,7 @@ def test_queries_lie_in_their_true_tiles(split):
 def test_dots_of_a_map_are_its_queries_by_what_became_of_them(split):
     rank = np.arange(len(split)) % 12
     classes = classes_of(rank)
-    for each in city_maps(split, Pictures(0)):
+    for each in city_maps(split, PictureStock(0)):
         drawn = {name: len(re.findall(r"M\d+ \d+h0", path)) for name, path in dots(each, classes).items()}
         own = rank[each.rows]
         assert drawn == {
@@ -63,13 +63,13 @@ def test_dots_of_a_map_are_its_queries_by_what_became_of_them(split):
 
 
 def test_a_scale_bar_is_round_and_fits(split):
-    for each in city_maps(split, Pictures(0)):
+    for each in city_maps(split, PictureStock(0)):
         assert 0.1 <= each.scale_bar_m * each.metre / each.width <= 0.25
         assert each.scale_bar_m in (1, 2, 5, 10, 20, 50)
 
 
 def test_without_images_a_map_has_no_mosaic(split, tmp_path):
-    pictures = Pictures(10**7)
+    pictures = PictureStock(10**7)
     shown = city_maps(replace(split, root=tmp_path), pictures)
     assert [each.mosaic for each in shown] == [None, None]
     assert "does not exist" in pictures.first_fault and pictures.unreadable == 2
@@ -79,14 +79,14 @@ def test_a_tile_that_cannot_be_read_stays_grey(split, tmp_path):
     shutil.copytree(split.root, tmp_path / "world")
     damaged = replace(split, root=tmp_path / "world")
     (damaged.root / split.references["path"].iloc[0]).write_bytes(b"no image")
-    first = city_maps(damaged, Pictures(10**7))[0]
+    first = city_maps(damaged, PictureStock(10**7))[0]
     x, y = (first.tile_at[0] * MOSAIC_PX / 1000).astype(int)
     assert pixels(first.mosaic)[y - 40 : y + 40, x - 40 : x + 40].mean() == pytest.approx(128, abs=3)
 
 
 def test_of_many_tiles_some_stand_for_those_around_them(split, monkeypatch):
     monkeypatch.setattr(maps, "MOST_TILES", 8)
-    first, second = city_maps(split, Pictures(10**7))
+    first, second = city_maps(split, PictureStock(10**7))
     assert (first.drawn, first.tiles) == (second.drawn, second.tiles) == (4, 9)
     for each in (first, second):
         mosaic, of_city = pixels(each.mosaic), split.references["city"] == each.city
@@ -106,8 +106,8 @@ def test_a_city_over_the_date_line_is_one_map(split):
         name: getattr(split, name).assign(lon=np.remainder(lon[name] - 2.0 + 360.0 - 0.0002, 360.0) - 180.0)
         for name in lon
     }
-    over = city_maps(replace(split, **moved), Pictures(0))[0]
-    plain = city_maps(split, Pictures(0))[0]
+    over = city_maps(replace(split, **moved), PictureStock(0))[0]
+    plain = city_maps(split, PictureStock(0))[0]
     np.testing.assert_allclose(over.at, plain.at, atol=0.5)
     assert (over.width, over.height) == pytest.approx((plain.width, plain.height), rel=1e-3)
 
@@ -120,4 +120,4 @@ def test_places_without_coordinates_have_no_map(split):
         references=split.references.assign(**nowhere),
         position_px=np.full_like(split.position_px, np.nan),
     )
-    assert city_maps(lost, Pictures(0)) == []
+    assert city_maps(lost, PictureStock(0)) == []

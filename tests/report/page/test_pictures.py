@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cvgl_bench.foundation.errors import DataError
-from cvgl_bench.report.page.pictures import MOST_BYTES, MOST_BYTES_ONE_RUN, Pictures, most_bytes
+from cvgl_bench.report.page.pictures import MOST_BYTES, MOST_BYTES_ONE_RUN, PictureStock, most_bytes
 
 
 def noise(seed=0, size=(60, 120)):
@@ -22,14 +22,14 @@ def decoded(picture):
 
 
 def test_pictures_are_jpeg_within_their_size_in_their_shape():
-    picture = Pictures(10**6).add("a", noise, most=(30, 30))
+    picture = PictureStock(10**6).add("a", noise, most=(30, 30))
     assert (picture.width, picture.height) == (30, 15) == decoded(picture).size
-    small = Pictures(10**6).add("a", noise, most=(500, 500))
+    small = PictureStock(10**6).add("a", noise, most=(500, 500))
     assert (small.width, small.height) == (120, 60), "nothing is enlarged"
 
 
 def test_what_is_shown_twice_is_read_and_stored_once():
-    pictures, reads = Pictures(10**6), []
+    pictures, reads = PictureStock(10**6), []
 
     def read():
         reads.append(1)
@@ -43,7 +43,7 @@ def test_what_is_shown_twice_is_read_and_stored_once():
 
 def test_no_more_than_there_is_room_for():
     room = 40_000
-    pictures = Pictures(room)
+    pictures = PictureStock(room)
     made = [pictures.add(seed, lambda seed=seed: noise(seed), most=(60, 120)) for seed in range(20)]
     kept = [picture for picture in made if picture is not None]
     assert 0 < len(kept) < 20 and pictures.too_many == 20 - len(kept)
@@ -55,14 +55,14 @@ def test_without_room_no_image_is_read():
     def read():
         raise AssertionError("read")
 
-    assert Pictures(0).add("a", read, most=(30, 30)) is None
+    assert PictureStock(0).add("a", read, most=(30, 30)) is None
 
 
 def test_what_cannot_be_read_is_counted_and_the_first_named():
     def damaged(name):
         raise DataError(f"The image {name} is damaged.")
 
-    pictures = Pictures(10**6)
+    pictures = PictureStock(10**6)
     assert pictures.add("a", lambda: damaged("a.jpg"), most=(9, 9)) is None
     assert pictures.add("b", lambda: damaged("b.jpg"), most=(9, 9)) is None
     assert pictures.notes() == ["2 pictures could not be read. The first: The image a.jpg is damaged."]

@@ -6,7 +6,7 @@ import signal
 from types import FrameType
 
 
-class Interrupted(Exception):
+class StoppedError(Exception):
     """A command that Ctrl-C or SIGTERM ended; its text is all that is printed."""
 
     def __init__(self, reason: KeyboardInterrupt, kept: str = "") -> None:
