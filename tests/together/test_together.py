@@ -127,7 +127,7 @@ def losses_of(folder):
 def test_a_command_of_two_processes_leaves_one_run_like_that_of_one(members):
     ends = members.commands["whole"]
     assert [end["code"] for end in ends] == [0, 0]
-    assert ends[0]["out"].count("Wrote") == 1 and ends[1]["out"] == "" == ends[1]["err"]
+    assert ends[0]["out"].count("\nrun: ") == 1 and ends[1]["out"] == "" == ends[1]["err"]
     alone, whole = members.folder / "alone", members.folder / "whole"
     assert {path.name for path in whole.iterdir()} == {path.name for path in alone.iterdir()}
     np.testing.assert_allclose(losses_of(whole), losses_of(alone), rtol=1e-6)
