@@ -17,8 +17,9 @@ both = pytest.mark.parametrize("number", CODES)
 
 @pytest.fixture(autouse=True)
 def own_handlers():
-    """Give this process the handlers back that a command replaces."""
+    """Hear Ctrl-C, which background jobs may ignore, and give back the handlers that a command replaces."""
     handlers = {number: signal.getsignal(number) for number in CODES}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
