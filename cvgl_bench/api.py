@@ -20,7 +20,7 @@ from cvgl_bench.embedding.images import embed_split
 from cvgl_bench.evaluation import evaluate as evaluation
 from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.evaluation.reranking import Reranker
-from cvgl_bench.method import Method, View
+from cvgl_bench.method import Method, PairMethod, View
 from cvgl_bench.networks.answers import built_network
 from cvgl_bench.ranking import OUTCOME, Outcome
 from cvgl_bench.ranking import read_outcome as read_outcome_file
@@ -153,11 +153,8 @@ def evaluate(
     >>> outcome.ranking.top_rows.shape  # of nine references
     (18, 9)
     """
-    from cvgl_bench.plugins import load_plugins
-
-    place = _place(device, workers)
-    second = find_reranker(options, split, load_plugins())
-    reranker = None
+    place, reranker = _place(device, workers), None
+    second = _reranker_of(options, split)
     if second is not None:
         reranker = Reranker(second, built_network(second, second.build()).to(place.device))
     return evaluation.evaluate(
@@ -174,6 +171,15 @@ def read_outcome(path: AnyPath) -> Outcome:
     """
     path = Path(path)
     return read_outcome_file(path / OUTCOME if path.is_dir() else path)
+
+
+def _reranker_of(options: EvaluationOptions, split: Split) -> PairMethod | None:
+    """Return the method that re-ranks, if options speak of one: plugins are loaded only then."""
+    if options.rerank == "none" and not options.rerank_set:
+        return None
+    from cvgl_bench.plugins import load_plugins
+
+    return find_reranker(options, split, load_plugins())
 
 
 def _place(device: str, workers: int | None) -> evaluation.Place:

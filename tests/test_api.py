@@ -15,12 +15,16 @@ import pytest
 import torch
 
 import cvgl_bench
+import cvgl_bench.plugins
 from cvgl_bench import api
 from cvgl_bench.data.cards import read_card
+from cvgl_bench.evaluation.options import EvaluationOptions
+from cvgl_bench.evaluation.reranking import RANK_BEFORE
 from cvgl_bench.foundation.errors import (
     CheckpointError,
     CvglError,
     DataError,
+    OptionError,
     ResultError,
     UnknownNameError,
     UsageError,
@@ -134,6 +138,25 @@ def test_a_method_of_the_notebooks_own_is_embedded_and_evaluated(noise_world):
     np.testing.assert_array_equal(outcome.ranking.rank, scored.ranking.rank)
     best = np.argmax(embeddings["query"] @ embeddings["reference"].T, axis=1)
     np.testing.assert_array_equal(outcome.ranking.top_rows[:, 0], best)
+
+
+def test_plugins_are_loaded_only_for_a_second_look(noise_world, monkeypatch):
+    card, root = noise_world
+    split = cvgl_bench.load_split(card, "cross", data_root=root).test
+    asked = {"device": "cpu", "workers": 0}
+    loaded = []
+    real = cvgl_bench.plugins.load_plugins
+    monkeypatch.setattr(cvgl_bench.plugins, "load_plugins", lambda: loaded.append(True) or real())
+    method, network = MeanColour(None), torch.nn.Identity()
+    cvgl_bench.evaluate(method, network, split, **asked)
+    assert not loaded
+    options = EvaluationOptions(rerank="bevmatch", rerank_top=3)
+    outcome = cvgl_bench.evaluate(method, network, split, options=options, **asked)
+    assert loaded and RANK_BEFORE in outcome.extra
+    with pytest.raises(OptionError, match="rerank_set is set, but evaluation.rerank is none"):
+        cvgl_bench.evaluate(
+            method, network, split, options=EvaluationOptions(rerank_set=("size=64",)), **asked
+        )
 
 
 def test_a_finished_run_gives_back_what_it_evaluated(finished):

@@ -70,7 +70,7 @@ def command(
     from cvgl_bench.report.curve_figure import draw_curves
     from cvgl_bench.report.run_groups import edges_of, group_runs, read_runs, title_of
     from cvgl_bench.scoring.metrics import in_order
-    from cvgl_bench.scoring.reading import repeated
+    from cvgl_bench.scoring.reading import repeated, repeated_notes
 
     if len(folders) < 2:
         raise click.UsageError("Give at least two run folders, such as runs/A runs/B.")
@@ -93,9 +93,10 @@ def command(
         click.echo(json.dumps(data, indent=2))
         return
     click.echo(_headline(found, groups))
-    same = repeated(next(iter(outcomes.values()))[0].reference_count)
+    count = first.outcome.reference_count
+    same = repeated({metric.id for metric in found.metrics}, count)
     click.echo("\n" + _metric_table(found, [metric for metric in found.metrics if metric.id not in same]))
-    for note in [*_repeated_notes(found, same), *_undefined(found, same)]:
+    for note in [*repeated_notes(same, count), *_undefined(found, same)]:
         click.echo(note)
     reported = {metric.id for metric in found.metrics}
     for metric in chosen:
@@ -161,12 +162,6 @@ def _metric_table(found: Comparison, metrics: Sequence[Metric]) -> str:
         for metric in metrics
     ]
     return tabulate(rows, headers=["metric", "unit", *found.runs], disable_numparse=True)
-
-
-def _repeated_notes(found: Comparison, same: Mapping[str, str]) -> list[str]:
-    """Return which metrics are left out of the table, as another one by construction."""
-    ids = {metric.id for metric in found.metrics}
-    return [f"{id} is {other} among these references." for id, other in same.items() if id in ids]
 
 
 def _undefined(found: Comparison, same: Mapping[str, str]) -> list[str]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cvgl_bench.cli.tables import TEXT_WIDTH
+
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
     from cvgl_bench.running.options import RunOptions
     from cvgl_bench.running.request import Request
     from cvgl_bench.running.run import Run
-    from cvgl_bench.scoring.results import RerankingRecord, Result
-
-TEXT_WIDTH = 108
+    from cvgl_bench.scoring.results import Result
 
 TAKEN_BACK = (("tuned_on", "unknown"), ("tries", None))
 """What a setting over a recipe's makes of the recipe's claim of how it was tuned: nobody typed it."""
@@ -89,12 +89,13 @@ def print_result(run: Run, result: Result) -> None:
     """Print the metrics beside chance, recall@1 by stratum, where everything lies, and what to type next."""
     from cvgl_bench.cli.tables import metric_summary
     from cvgl_bench.ranking import OUTCOME, read_outcome
+    from cvgl_bench.report.changes import what_reranking_did
 
     metrics = {id: entry.thing for id, entry in run.plugins.metrics}
     outcome = read_outcome(run.folder / OUTCOME)
     click.echo("\n" + metric_summary(result.metrics, metrics, outcome) + "\n")
     if result.reranking is not None:
-        click.echo(_folded("re-ranking:", _reranked(result.reranking)))
+        click.echo(_folded("re-ranking:", what_reranking_did(result.reranking)))
     if result.selection and result.selection.rule == "test":
         click.echo("The epoch was chosen on the test split: this result is marked and not ranked.")
     files = ", ".join(sorted(path.name for path in run.folder.iterdir()))
@@ -107,18 +108,6 @@ def print_result(run: Run, result: Result) -> None:
 
 def _folded(title: str, text: str) -> str:
     return click.wrap_text(text, TEXT_WIDTH, f"{title} ", "     ")
-
-
-def _reranked(record: RerankingRecord) -> str:
-    before, after, most = (
-        100 * share for share in (record.recall_before, record.recall_after, record.recall_of_top)
-    )
-    way = "" if record.recovered is None else f", {100 * record.recovered:.0f} % of the way"
-    return (
-        f"{record.method.name} takes recall@1 from {before:.2f} to {after:.2f} %, of {most:.2f} % that "
-        f"{record.top} references hold{way}; {record.gained} queries gained, {record.lost} lost, "
-        f"{record.ms_per_query:.3g} ms a query"
-    )
 
 
 def next_commands(run: Run, result: Result, outcome: Outcome) -> list[str]:

@@ -16,10 +16,10 @@ TEXT_WIDTH = 108
 
 def metric_summary(found: Metrics, metrics: Mapping[str, Any], outcome: Outcome) -> str:
     """Return every metric overall, recall@1 by where queries lie in their tiles, and what to know of both."""
-    from cvgl_bench.scoring.reading import by_chance, repeated
+    from cvgl_bench.scoring.reading import by_chance, repeated, repeated_notes
 
     main = "recall@1"
-    same = {id: other for id, other in repeated(outcome.reference_count).items() if id in found.overall}
+    same = repeated(found.overall, outcome.reference_count)
     shown = {id: estimate for id, estimate in found.overall.items() if id not in same}
     notes = [*repeated_notes(same, outcome.reference_count), *undefined_notes(shown, metrics)]
     parts = ["\n".join([metric_table(shown, metrics, chance=by_chance(outcome)), *notes])]
@@ -48,11 +48,6 @@ def metric_table(
         rows.append([id, value, interval, format_value(chance.get(id), unit), estimate.count])
     headers = ["metric", "value", "95 % interval", "by chance", "queries"]
     return tabulate(rows, headers=headers, disable_numparse=True)
-
-
-def repeated_notes(same: Mapping[str, str], reference_count: int) -> list[str]:
-    """Return, for each metric that is left out as another one by construction, which one it is."""
-    return [f"{id} is {other} among {reference_count:,} references." for id, other in same.items()]
 
 
 def stratum_table(strata: Mapping[str, Mapping[str, Estimate]], metric: str, title: str) -> str:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import cvgl_bench
 from cvgl_bench.data.card_fields import checked_fields
 from cvgl_bench.data.dataset import Dataset
 from cvgl_bench.data.worlds import reseeded, seed_of
 from cvgl_bench.foundation.errors import DataError, UnknownNameError, in_one_line
 from cvgl_bench.foundation.registry import Registry
+from cvgl_bench.foundation.shipped import shipped_folder
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 
 
 def cards_folder() -> Path:
-    """Return the folder of the built-in cards: inside the installed package, or beside it in a checkout."""
-    package = Path(cvgl_bench.__file__).parent
-    installed = package / "datasets"
-    return installed if installed.is_dir() else package.parent / "datasets"
+    """Return the folder of the built-in cards."""
+    return shipped_folder("datasets", in_checkout="datasets")
 
 
 def builtin_cards() -> list[Dataset]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -44,9 +44,9 @@ class Scorer:
         self.network.eval()
         width = len(split.references) if candidates is None else candidates.shape[1]
         scores = np.empty((len(split), width), np.float32)
-        nbytes = next(self._prepared(split, "query", np.arange(1)))[1].nbytes
+        _, first = next(replace(self, workers=0)._prepared(split, "query", np.arange(1)))
         with progress(scores.size, "score pairs", shown=shown) as bar, torch.inference_mode():
-            for part in slices(len(split), max(self.batch_size, QUERY_BYTES // max(nbytes, 1))):
+            for part in slices(len(split), max(self.batch_size, QUERY_BYTES // max(first.nbytes, 1))):
                 asked = None if candidates is None else candidates[part]
                 scores[part] = self._of_part(split, part, asked, bar)
         return scores + np.float32(0)  # -0 becomes 0: equal scores have equal bits

@@ -1,4 +1,4 @@
-"""How a difference between methods is printed, and what it says."""
+"""How differences are printed, and what they say: between methods, and by re-ranking."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cvgl_bench.report.leaderboard.estimates import scale_of
 if TYPE_CHECKING:
     from cvgl_bench.report.comparison import Difference
     from cvgl_bench.scoring.metrics import Metric
+    from cvgl_bench.scoring.results import RerankingRecord
 
 
 def format_change(difference: Difference, unit: str) -> str:
@@ -35,3 +36,16 @@ def verdict(difference: Difference, metric: Metric) -> str:
         return "cannot be told apart"
     better = difference.first if (difference.value > 0) == metric.higher_is_better else difference.second
     return f"{better} is better" if difference.claim == "methods" else f"these weights of {better} are better"
+
+
+def what_reranking_did(record: RerankingRecord) -> str:
+    """Return who re-ranked, what came of it, and at which price."""
+    before, after, most = (
+        100 * share for share in (record.recall_before, record.recall_after, record.recall_of_top)
+    )
+    way = "" if record.recovered is None else f", {100 * record.recovered:.0f} % of the way"
+    return (
+        f"{record.method.name} takes recall@1 from {before:.2f} to {after:.2f} %, of {most:.2f} % that "
+        f"{record.top} references hold{way}; {record.gained} queries gained, {record.lost} lost, "
+        f"{record.ms_per_query:.3g} ms a query"
+    )

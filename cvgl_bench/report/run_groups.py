@@ -17,6 +17,7 @@ from cvgl_bench.report.leaderboard.boards import row_key
 from cvgl_bench.report.leaderboard.settings import differing_options, seed_of
 from cvgl_bench.scoring.outcomes import outcome_of
 from cvgl_bench.scoring.results import RESULT, Result, read_result
+from cvgl_bench.scoring.statistics.strata import bin_edges
 
 LONGEST_OPTIONS = 32
 """Options of more characters do not fit a table's heading; the folder names the method there."""
@@ -70,11 +71,7 @@ def group_runs(runs: Sequence[ComparedRun], *, pool: bool = True) -> dict[str, l
 
 def edges_of(run: ComparedRun) -> tuple[float, ...]:
     """Return the edges of the decentrality bins that a run was reported with."""
-    bins = run.result.metrics.by_decentrality
-    return (
-        tuple(sorted({float(edge) for name in bins for edge in name.split("-")}))
-        or DEFAULT_DECENTRALITY_EDGES
-    )
+    return bin_edges(run.result.metrics.by_decentrality) or DEFAULT_DECENTRALITY_EDGES
 
 
 def title_of(run: ComparedRun) -> str:

@@ -89,6 +89,10 @@ def reported(metrics: Iterable[Metric], outcome: Outcome) -> list[Metric]:
     return [metric for metric in metrics if columns.issuperset(metric.requires)]
 
 
+RECALL_DEPTHS = (1, 5, 10)
+"""The k of the built-in metrics recall@k."""
+
+
 def recall_at(k: int) -> PerQuery:
     """Return the function that is 1 where fewer than `k` references reach the truth's score.
 
@@ -108,7 +112,7 @@ def recall_at_percent(outcome: Outcome) -> Floats:
     >>> recall_at_percent(Some(ranking=Some(rank=np.array([0, 2])), reference_count=99))
     array([nan, nan])
     """
-    k = outcome.reference_count // 100
+    k = per_cent_depth(outcome.reference_count)
     return recall_at(k)(outcome) if k else np.full(len(outcome.ranking.rank), np.nan)
 
 
@@ -119,7 +123,17 @@ def recall_at_percent_plus_one(outcome: Outcome) -> Floats:
     >>> recall_at_percent_plus_one(Some(ranking=Some(rank=np.array([2, 3])), reference_count=299))
     array([1., 0.])
     """
-    return recall_at(int(0.01 * outcome.reference_count) + 1)(outcome)
+    return recall_at(per_cent_plus_one_depth(outcome.reference_count))(outcome)
+
+
+def per_cent_depth(reference_count: int) -> int:
+    """Return the k of `recall_at_percent`."""
+    return reference_count // 100
+
+
+def per_cent_plus_one_depth(reference_count: int) -> int:
+    """Return the k of `recall_at_percent_plus_one`."""
+    return int(0.01 * reference_count) + 1
 
 
 def hit_rate(outcome: Outcome) -> Floats:
@@ -196,9 +210,7 @@ POSITION_COLUMNS = {
 _NO_COORDINATES = "the query or the reference has no coordinates"
 
 METRICS: tuple[Metric, ...] = (
-    _recall(1),
-    _recall(5),
-    _recall(10),
+    *map(_recall, RECALL_DEPTHS),
     Metric(
         id="recall@1%",
         title="Recall at 1 % (R // 100)",

@@ -8,14 +8,8 @@ from pathlib import Path
 
 from cvgl_bench.foundation.errors import ResultError
 from cvgl_bench.ranking.outcome import OUTCOME, Outcome, read_outcome
-from cvgl_bench.scoring.metrics import recall_at
-from cvgl_bench.scoring.results import RESULT, Result
-
-DEPTHS = (1, 5, 10)
-"""Recall at these is in nearly every record, and computed anew from ranks at no cost."""
-
-TOLERANCE = 1e-9
-"""Room for another order of summation; a query more or less is 1e-6 at least."""
+from cvgl_bench.scoring.metrics import RECALL_DEPTHS, recall_at
+from cvgl_bench.scoring.results import RESULT, TOLERANCE, Result
 
 
 def outcome_of(result: Result, folder: Path) -> Outcome:
@@ -44,7 +38,7 @@ def _figures(result: Result, outcome: Outcome) -> Iterator[tuple[str, float, flo
     for what, (recorded, found) in counts.items():
         if recorded is not None:
             yield what, recorded, found
-    for k in DEPTHS:
+    for k in RECALL_DEPTHS:
         estimate = result.metrics.overall.get(f"recall@{k}")
         if estimate is not None and estimate.value is not None:
             yield f"recall@{k}", estimate.value, float(recall_at(k)(outcome).mean())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvgl_bench.scoring.metrics import RECALL_DEPTHS, per_cent_depth, per_cent_plus_one_depth
+
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
-
-PLAIN_CUTOFFS = (1, 5, 10)
-"""The k of the built-in metrics recall@k."""
 
 
 def by_chance(outcome: Outcome) -> dict[str, float]:
@@ -28,26 +28,33 @@ def by_chance(outcome: Outcome) -> dict[str, float]:
     if "average_precision" in outcome.extra:
         return {}
     count = outcome.reference_count
-    cutoffs = {f"recall@{k}": k for k in PLAIN_CUTOFFS} | _per_cent_cutoffs(count)
+    depths = {f"recall@{k}": k for k in RECALL_DEPTHS} | _per_cent_depths(count)
     covers = (outcome.covers >= 0).sum(axis=1)
-    return {id: min(k / count, 1.0) for id, k in cutoffs.items() if k} | {
+    return {id: min(k / count, 1.0) for id, k in depths.items() if k} | {
         "hit_rate": float(np.mean(1 / (count - covers))),
         "covered@1": float(np.mean((1 + covers) / count)),
     }
 
 
-def repeated(reference_count: int | None) -> dict[str, str]:
-    """Return the metrics that are another one by construction among so many references, with that one.
+def repeated(ids: Collection[str], reference_count: int | None) -> dict[str, str]:
+    """Return which of some metrics are another one by construction among so many references, by their ids.
 
-    >>> repeated(1024), repeated(950), repeated(2000), repeated(None)
+    >>> ids = ["recall@10", "recall@1%", "recall@1%+1"]
+    >>> repeated(ids, 1024), repeated(ids, 950), repeated(ids, 2000), repeated(ids, None)
     ({'recall@1%': 'recall@10'}, {'recall@1%+1': 'recall@10'}, {}, {})
     """
-    if reference_count is None:
-        return {}
-    cutoffs = _per_cent_cutoffs(reference_count)
-    return {id: f"recall@{k}" for id, k in cutoffs.items() if k in PLAIN_CUTOFFS}
+    depths = {} if reference_count is None else _per_cent_depths(reference_count)
+    return {id: f"recall@{k}" for id, k in depths.items() if id in ids and k in RECALL_DEPTHS}
 
 
-def _per_cent_cutoffs(count: int) -> dict[str, int]:
-    """Return the k of `recall_at_percent` and of `recall_at_percent_plus_one`."""
-    return {"recall@1%": count // 100, "recall@1%+1": int(0.01 * count) + 1}
+def repeated_notes(same: Mapping[str, str], reference_count: int) -> list[str]:
+    """Return what is said of the metrics that `repeated` found and a table leaves out.
+
+    >>> repeated_notes({"recall@1%": "recall@10"}, 1024)
+    ['recall@1% is recall@10 among 1,024 references.']
+    """
+    return [f"{id} is {other} among {reference_count:,} references." for id, other in same.items()]
+
+
+def _per_cent_depths(count: int) -> dict[str, int]:
+    return {"recall@1%": per_cent_depth(count), "recall@1%+1": per_cent_plus_one_depth(count)}

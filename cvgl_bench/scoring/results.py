@@ -29,6 +29,9 @@ SCHEMA_VERSION = 1
 RESULT = "result.json"
 """What a run folder calls its record."""
 
+TOLERANCE = 1e-9
+"""Room for another order of summation where figures are computed anew; a query more or less is 1e-6."""
+
 MetricId = str
 FileName = Annotated[str, Field(pattern=f"^{NAME.pattern}$", max_length=150)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

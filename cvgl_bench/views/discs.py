@@ -17,8 +17,8 @@ LEAST_VARIANCE = 1e-3
 """Of a place, in squared grey levels a pixel and summed over channels; where there is less, nothing
 correlates."""
 
-PAIRS_AT_ONCE = {"cpu": 16, "cuda": 1024}
-"""Discs times tiles correlated at a time: what stays in a processor's cache, what fills a GPU."""
+PAIRS_AT_ONCE, PAIRS_AT_ONCE_ON_CPU = 1024, 16
+"""Discs times tiles correlated at a time: what fills a GPU, what stays in a processor's cache."""
 
 
 class Slide:
@@ -54,7 +54,8 @@ class Slide:
 
         From -1 to 1. Where a part of the disc lies outside, weighed by the root of the share inside.
         """
-        size = max(1, PAIRS_AT_ONCE[self._spectra.device.type] // len(self._spectra))
+        most = PAIRS_AT_ONCE_ON_CPU if self._spectra.device.type == "cpu" else PAIRS_AT_ONCE
+        size = max(1, most // len(self._spectra))
         return torch.cat([self._best(discs[part]) for part in slices(len(discs), size)])
 
     def _best(self, discs: Tensor) -> Tensor:

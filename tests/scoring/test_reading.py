@@ -65,10 +65,10 @@ def test_metrics_that_are_another_by_construction_have_its_values(make_outcome):
         values = {
             id: values_per_query(metric, outcome) for id, metric in BY_ID.items() if id.startswith("recall@1")
         }
-        for id, other in repeated(references).items():
+        for id, other in repeated(BY_ID, references).items():
             np.testing.assert_array_equal(values[id], values_per_query(BY_ID[other], outcome))
-    assert repeated(1000) == {"recall@1%": "recall@10"}
-    assert repeated(1100) == {}
+    assert repeated(BY_ID, 1000) == {"recall@1%": "recall@10"}
+    assert repeated(BY_ID, 1100) == repeated(["recall@10"], 1000) == {}
 
 
 def test_the_examples_hold():

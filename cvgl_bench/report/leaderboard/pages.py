@@ -138,7 +138,7 @@ def index_page(pages: dict[str, tuple[str, list[Board], Published | None]]) -> s
 
 def _board_parts(board: Board) -> list[str]:
     heading = f"### Kept apart: {'; '.join(board.marks)}" if board.marks else "### Measured"
-    same = repeated(board.reference_count)
+    same = repeated(board.metrics, board.reference_count)
     main = [metric for metric in MAIN_METRICS if metric in board.metrics and metric not in same]
     further = [metric for metric in board.metrics if metric not in MAIN_METRICS and metric not in same]
     parts = [_text(heading), _subject(board), _main_table(board, main)]
@@ -171,7 +171,7 @@ def _subject(board: Board) -> str:
         facts.append(_text(f"{board.label_edition} labels"))
     if board.fingerprint:
         facts.append(f"split {_code(board.fingerprint[:HASH_LENGTH])}")
-    same = {id: other for id, other in repeated(board.reference_count).items() if id in board.metrics}
+    same = repeated(board.metrics, board.reference_count)
     return (
         ". ".join([", ".join(facts), *(f"{id} is {other} among so many" for id, other in same.items())]) + "."
     )

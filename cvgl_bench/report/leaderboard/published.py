@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-import cvgl_bench
 from cvgl_bench.foundation.errors import ResultError, in_one_line
+from cvgl_bench.foundation.shipped import shipped_folder
 from cvgl_bench.foundation.yaml_text import YamlError, read_yaml
 from cvgl_bench.scoring.results import FileName
 
@@ -55,10 +55,8 @@ class Published(_Strict):
 
 
 def published_folder() -> Path:
-    """Return the folder of the harness's own: inside the installed package, or beside it in a checkout."""
-    package = Path(cvgl_bench.__file__).parent
-    installed = package / "published"
-    return installed if installed.is_dir() else package.parent / "leaderboards" / "published"
+    """Return the folder of the harness's own."""
+    return shipped_folder("published", in_checkout="leaderboards/published")
 
 
 def read_published(path: Path) -> Published:

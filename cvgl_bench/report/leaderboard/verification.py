@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from cvgl_bench.report.leaderboard.files import RESULTS, outcomes_of, read_results
 from cvgl_bench.scoring.metrics import RETIRED_METRICS
-from cvgl_bench.scoring.results import RESULT, Result, read_result
+from cvgl_bench.scoring.results import RESULT, TOLERANCE, Result, read_result
 from cvgl_bench.scoring.statistics.curves import CURVE_NUMBERS
+from cvgl_bench.scoring.statistics.strata import bin_edges
 
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
     from cvgl_bench.scoring.metrics import Metric
-
-TOLERANCE = 1e-9
-"""Room for another order of summation on another machine; a query more or less is 1e-6 at least."""
-
 
 NOT_OF_EARLIER_RECORDS = frozenset(
     {"low", "high", "standard_error", "degrees", "clusters", "widened", "cut_off_m", "by_border", "intervals"}
@@ -77,7 +74,7 @@ def recompute(result: Result, outcome_path: Path, metrics: Mapping[str, Metric])
     scored = score(
         outcome,
         {id: metrics[id] for id in recorded if id in metrics},
-        edges=_edges(result.metrics.by_decentrality),
+        edges=bin_edges(result.metrics.by_decentrality) or (0.0, 1.0),
     )
     skip = set(recorded) - set(metrics)
     if result.metrics.intervals == "bootstrap":
@@ -95,11 +92,6 @@ def _counts(result: Result, outcome: Outcome | None = None) -> dict[str, int]:
         return known
     found = {"query_count": len(outcome), "reference_count": outcome.reference_count}
     return {name: found[name] for name in known}
-
-
-def _edges(bins: Mapping[str, Any]) -> tuple[float, ...]:
-    """Return the edges that the names of decentrality bins hold, the whole range where there are none."""
-    return tuple(sorted({float(edge) for name in bins for edge in name.split("-")})) or (0.0, 1.0)
 
 
 def _compare(again: Any, known: Any, where: str, *, skip: set[str]) -> list[str]:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cvgl_bench.report.changes import format_change, format_p, verdict
+from cvgl_bench.report.changes import format_change, format_p, verdict, what_reranking_did
 from cvgl_bench.report.comparison import OVERALL
 from cvgl_bench.report.leaderboard.estimates import NO_VALUE, print_estimate, print_value
 from cvgl_bench.report.leaderboard.settings import flat, plain, tuning_of
 from cvgl_bench.scoring.metrics import in_order
-from cvgl_bench.scoring.reading import by_chance, repeated
+from cvgl_bench.scoring.reading import by_chance, repeated, repeated_notes
 
 if TYPE_CHECKING:
     from cvgl_bench.ranking.outcome import Outcome
@@ -61,7 +61,7 @@ def summary(
     """
     chance = by_chance(outcome)
     known = set.intersection(*(set(found) for found in estimates.values()))
-    same = {id: other for id, other in repeated(outcome.reference_count).items() if id in known}
+    same = repeated(known, outcome.reference_count)
     rows = []
     for id in in_order(known - set(same)):
         unit = unit_of(id, result, metrics)
@@ -72,7 +72,7 @@ def summary(
                 Cell(print_value(chance.get(id), unit), chance.get(id)),
             ]
         )
-    notes = [f"{id} is {other} among {outcome.reference_count:,} references." for id, other in same.items()]
+    notes = repeated_notes(same, outcome.reference_count)
     return Table(["metric", *estimates, "by chance"], rows, notes)
 
 
@@ -138,6 +138,7 @@ def facts(reported: ReportedRun) -> list[tuple[str, str]]:
         "labels": task.label_edition,
         "queries seen as": "" if task.variant == "none" else task.variant,
         "reported epoch": "" if selection is None else _selected(selection.rule, selection.epoch),
+        "re-ranking": "" if result.reranking is None else what_reranking_did(result.reranking),
         "settings chosen by": tuning_of(result),
         "hours": ", ".join(f"{name} {_hours(seconds)}" for name, seconds in result.seconds.items()),
         "hardware": ", ".join(f"{name} {value}" for name, value in result.environment.items()),

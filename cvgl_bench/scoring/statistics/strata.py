@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,11 @@ def bin_names(edges: Sequence[float]) -> list[str]:
     ['0.0-0.25', '0.25-1.0']
     """
     return [f"{float(low)}-{float(high)}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def bin_edges(names: Iterable[str]) -> tuple[float, ...]:
+    """Return the edges that `bin_names` made names of; none without names."""
+    return tuple(sorted({float(edge) for name in names for edge in name.split("-")}))
 
 
 def bin_rows(decentrality: NDArray[np.float64], edges: Sequence[float]) -> Rows:

@@ -76,6 +76,21 @@ def test_one_run_is_summed_up_with_intervals_beside_chance(page, write_run):
     assert any("wrote no losses" in text for text in parts.texts)
 
 
+def test_a_second_look_is_told_of_among_the_facts(page, write_run):
+    folder = write_run("sample4geo")
+    record = json.loads((folder / "result.json").read_text())
+    shares = {"recall_before": 0.25, "recall_after": 0.5, "recall_of_top": 0.75, "recovered": 0.5}
+    counts = {"top": 10, "gained": 70, "lost": 10, "ms_per_query": 29.4}
+    method = {"name": "bevmatch", "title": "Disc", "distribution": "cvgl-bench", "version": "1"}
+    record["reranking"] = {"method": method, **shares, **counts}
+    (folder / "result.json").write_text(json.dumps(record))
+    (line,) = [text for text in Parts(page(folder).html).texts if text.startswith("bevmatch takes")]
+    assert line == (
+        "bevmatch takes recall@1 from 25.00 to 50.00 %, of 75.00 % that 10 references hold, 50 % of the way; "
+        "70 queries gained, 10 lost, 29.4 ms a query"
+    )
+
+
 def test_bins_stand_in_the_order_of_their_numbers(page, write_run):
     parts = Parts(page(write_run("a")).html)
     names = [row[0] for row in parts.rows]
