@@ -49,7 +49,7 @@ class Scorer:
             for part in slices(len(split), max(self.batch_size, QUERY_BYTES // max(first.nbytes, 1))):
                 asked = None if candidates is None else candidates[part]
                 scores[part] = self._of_part(split, part, asked, bar)
-        return scores + np.float32(0)  # -0 becomes 0: equal scores have equal bits
+        return scores
 
     def _of_part(
         self, split: Split, part: slice, candidates: NDArray[np.int64] | None, bar: Progress

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvgl_bench.builtins.bevmatch import BevMatch, BevMatchOptions
+from cvgl_bench.builtins.bevmatch import STEPS, BevMatch, BevMatchOptions
 from cvgl_bench.foundation.errors import DataError
 from cvgl_bench.testing import check_method
 
@@ -47,6 +47,14 @@ def scores(queries, references, width_m=TILE_PX * M_PER_PX, options=OPTIONS):
         for images, view in ((queries, "query"), (references, "reference"))
     ]
     return method.rerank(method.build(), *prepared, torch.full((len(references),), width_m))
+
+
+def test_what_arithmetic_leaves_open_is_rounded_off():
+    """The same sums in another order end some 1e-7 apart; steps of 1e-5 make ties of them."""
+    grounds = [ground(seed) for seed in range(4)]
+    found = scores([panorama(each, 12.0, 12.0) for each in grounds], [tile(each) for each in grounds])
+    steps = found.double() / STEPS
+    torch.testing.assert_close(steps, steps.round(), rtol=0, atol=0.02)
 
 
 def test_keeps_the_contract():

@@ -1,5 +1,7 @@
 """Finished runs, and which of them are seeds of one method."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,11 @@ def test_record_and_outcome_must_be_of_one_run(write_run, make_outcome):
     (other / "outcome.parquet").replace(folder / "outcome.parquet")
     with pytest.raises(ResultError, match=r"a-1: recall@1 0\.\d+ by result.json, 0\.\d+ by outcome.parquet"):
         read_runs([folder])
+    own = read_runs([write_run("c")])[0].outcome
+    farther = dataclasses.replace(own.ranking, rank=np.where(own.ranking.rank > 0, 7, 0))
+    dataclasses.replace(own, ranking=farther).save(folder.parent / "c-1" / "outcome.parquet")
+    with pytest.raises(ResultError, match="c-1: recall@5 1 by result.json"):
+        read_runs([folder.parent / "c-1"])
     make_outcome([0, 1]).save(folder / "outcome.parquet")
     with pytest.raises(ResultError, match="number of queries 240 by result.json, 2 by"):
         read_runs([folder])

@@ -2,15 +2,20 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import yaml
 
 import cvgl_bench
+import cvgl_bench.plugins
+from cvgl_bench.builtins.bevmatch import BevMatch, BevMatchOptions
+from cvgl_bench.evaluation.options import EvaluationOptions
 from cvgl_bench.evaluation.reranking import RANK_BEFORE
 from cvgl_bench.foundation.errors import CvglError
 from cvgl_bench.ranking import read_outcome
+from cvgl_bench.running.record import reranking_record
 from cvgl_bench.scoring.results import read_result
 
 TRAINED = ["--epochs", "2", "--set", "learning_rate=0.03", "--no-leaderboard"]
@@ -45,6 +50,30 @@ def test_weights_of_a_run_are_evaluated_again_with_a_second_look(run, first, tmp
     assert result.seconds["rerank"] > 0 < record.ms_per_query
     assert f"re-ranking: bevmatch takes recall@1 from {100 * record.recall_before:.2f} to" in done.output
     assert read_result(tmp_path / "first").reranking is None
+
+
+def test_what_a_second_look_changed_is_counted(make_outcome):
+    """Of eight queries three are at the first place before and four after; one lies just behind the four."""
+    before = np.array([0, 0, 0, 1, 2, 3, 4, 9.0])
+    found = make_outcome([0, 0, 3, 0, 0, 1, 4, 9], extra={RANK_BEFORE: before})
+    run = SimpleNamespace(
+        reranker=BevMatch(BevMatchOptions()),
+        options=SimpleNamespace(evaluation=EvaluationOptions(rerank="bevmatch", rerank_top=4)),
+        plugins=cvgl_bench.plugins.load_plugins(),
+    )
+    record = reranking_record(run, found, 0.4)
+    assert (record.recall_before, record.recall_after, record.recall_of_top) == (3 / 8, 4 / 8, 6 / 8)
+    assert record.recovered == pytest.approx(1 / 3)
+    assert (record.gained, record.lost, record.ms_per_query) == (2, 1, 50)
+
+
+def test_epochs_are_compared_without_a_second_look(run, tmp_path):
+    """What is chosen among is trained; the second look is at the chosen one alone."""
+    chosen = ["--set", "select=validation", "--set", "validation_fraction=0.5"]
+    done = run(*TRAINED, *chosen, *BEVMATCH, "--output", "chosen")
+    assert done.exit_code == 0, done.output
+    result = read_result(tmp_path / "chosen")
+    assert result.selection.rule == "validation" and result.reranking.method.name == "bevmatch"
 
 
 def test_a_finished_run_that_re_ranked_gives_the_same_from_python(run, first, tmp_path):
